@@ -1,0 +1,42 @@
+# Needs Python 3.11 or newer and make; everything else is put into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test check format bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
+
+setup: $(INSTALLED)  ## a virtual environment in .venv with all that is needed
+
+demo: setup  ## a worker is killed in the middle of a job, another one carries on; checked, then all is stopped
+	@$(BIN)/python -m webapp.demo
+
+dev: setup  ## Redis, two workers, the web application and Flower, until Ctrl-C
+	@$(BIN)/python -m webapp.dev
+
+test: setup  ## the tests
+	@$(BIN)/python -m pytest tests
+
+check: setup  ## format, lint, types
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+format: setup  ## put the code into its format
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: setup  ## the benchmarks
+	@set -e; for each in benchmarks/[a-z]*.py; do echo "== $$each"; $(BIN)/python $$each; done
+
+clean:  ## remove what was built, the virtual environment and the data of make dev
+	rm -rf .venv .durable .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed once, and again only when pyproject.toml changes.
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv (once, and again when pyproject.toml changes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

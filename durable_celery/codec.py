@@ -1,0 +1,173 @@
+"""Values and exceptions to text and back.
+
+JSON with the types that Celery's own serializer knows (datetime, UUID, Decimal
+and whatever `kombu.utils.json.register_type` was told), so what goes through a
+Celery message goes through a promise. A result is always handed out as it will
+be read later: `roundtrip` is what makes a live run and a replay see the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import traceback
+from typing import Any
+
+from kombu.utils.json import JSONEncoder, object_hook
+
+from durable_celery.errors import Cancelled, ExecutionFailed, NotSerializable, PayloadTooLarge, TimedOut
+from durable_celery.promise import Outcome, State
+
+#: Bytes of a formatted traceback kept beside an error.
+TRACEBACK_LIMIT = 4000
+DEFAULT_MAX_PAYLOAD = 1024 * 1024
+
+_default = JSONEncoder().default
+_encoder = json.JSONEncoder(default=_default, separators=(",", ":"))
+_sorted_encoder = json.JSONEncoder(default=_default, separators=(",", ":"), sort_keys=True)
+
+
+class Codec:
+    """Encodes and decodes payloads, refusing those above `max_payload` bytes."""
+
+    def __init__(self, max_payload: int = DEFAULT_MAX_PAYLOAD) -> None:
+        self.max_payload = max_payload
+
+    def encode(self, value: object, what: str) -> str:
+        """The text of a value. `what` names it in errors: "the result of step 'charge'".
+
+        Raises NotSerializable (with the type at fault) or PayloadTooLarge.
+        """
+        try:
+            text = _encoder.encode(value)
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            raise NotSerializable(f"{what} has no JSON form: {_fault(value, error)}") from error
+        if len(text) > self.max_payload:
+            raise PayloadTooLarge(
+                f"{what} takes {len(text)} bytes, the limit is {self.max_payload} "
+                "(durable_max_payload); keep the data elsewhere and pass a reference to it"
+            )
+        return text
+
+    def decode(self, text: str) -> Any:
+        """The value of a text; an empty text is None."""
+        if not text:
+            return None
+        if '"__type__"' in text:
+            return json.loads(text, object_hook=object_hook)
+        return json.loads(text)
+
+    def call(self, function: str, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[str, str]:
+        """The text of a call's arguments, and the digest by which two calls are compared."""
+        what = f"an argument of {function!r}"
+        text = self.encode([list(args), kwargs], what)
+        try:
+            ordered = _sorted_encoder.encode([list(args), kwargs])
+        except TypeError as error:
+            raise NotSerializable(f"{what} has no JSON form: mapping keys of different types") from error
+        digest = hashlib.sha256(f"{function}\n{ordered}".encode()).hexdigest()[:32]
+        return text, digest
+
+    def success(self, value: object, what: str) -> Outcome:
+        """The outcome of a call that returned; raises as `encode` does."""
+        return Outcome(State.RESOLVED, self.encode(value, what))
+
+    def failure(self, error: BaseException) -> Outcome:
+        """The outcome of a call that raised. Never fails: what has no JSON form is kept as its repr."""
+        kind = type(error)
+        trace = "".join(traceback.format_exception(error))[-TRACEBACK_LIMIT:]
+        record: dict[str, object] = {
+            "type": f"{kind.__module__}.{kind.__qualname__}",
+            "message": str(error)[:TRACEBACK_LIMIT],
+            "args": list(error.args),
+            "traceback": trace,
+        }
+        try:
+            text = _encoder.encode(record)
+        except (TypeError, ValueError, RecursionError, OverflowError):
+            text = ""
+        if not text or len(text) > self.max_payload:
+            record["args"] = None
+            text = _encoder.encode(record)
+        return Outcome(State.REJECTED, text)
+
+    def unwrap(self, outcome: Outcome, promise_id: str) -> Any:
+        """The value of an outcome, or raise what it holds."""
+        if outcome.resolved:
+            return self.decode(outcome.value)
+        raise self.error(outcome, promise_id)
+
+    def error(self, outcome: Outcome, promise_id: str) -> Exception:
+        """The exception that an outcome other than resolved stands for."""
+        if outcome.state is State.CANCELED:
+            return Cancelled(promise_id)
+        if outcome.state is State.TIMEDOUT:
+            return TimedOut(promise_id)
+        record = self.decode(outcome.value)
+        if not isinstance(record, dict) or "type" not in record:
+            return ExecutionFailed("rejected", outcome.value)
+        return _rebuild(record)
+
+
+def _rebuild(record: dict[str, Any]) -> Exception:
+    """The original exception where its class is already imported here, else ExecutionFailed.
+
+    Nothing is imported and nothing but an Exception subclass is called: what a
+    store holds must not choose what code runs.
+    """
+    name, args = str(record["type"]), record.get("args")
+    found = _find_class(name)
+    error: Exception
+    try:
+        if found is None or not isinstance(args, list):
+            raise TypeError(name)
+        error = found(*args)
+    except Exception:
+        error = ExecutionFailed(name, str(record.get("message", "")))
+    if record.get("traceback"):
+        error.add_note(f"Where it was raised:\n{record['traceback']}")
+    return error
+
+
+def _find_class(name: str) -> type[Exception] | None:
+    module, found = name, None
+    while "." in module and found is None:
+        module = module.rpartition(".")[0]
+        found = sys.modules.get(module)
+    target: object = found
+    for attribute in name[len(module) + 1 :].split("."):
+        target = getattr(target, attribute, None)
+    if isinstance(target, type) and issubclass(target, Exception):
+        return target
+    return None
+
+
+def _fault(value: object, error: Exception) -> str:
+    """Which type is at fault, and where in the value: `.customer[0] is a Customer`."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, ValueError):
+        return str(error)
+    path, culprit = _locate(value, "")
+    where = f"at {path} it holds" if path else "it is"
+    return f"{where} {_article(type(culprit))}"
+
+
+def _locate(value: object, path: str) -> tuple[str, object]:
+    """The first part of a value that JSON cannot take; the value itself when no part is to blame."""
+    children: list[tuple[str, object]] = []
+    if isinstance(value, dict):
+        children = [(f"{path}.{key}", item) for key, item in value.items()]
+    elif isinstance(value, list | tuple):
+        children = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    for child_path, child in children:
+        try:
+            _encoder.encode(child)
+        except Exception:
+            return _locate(child, child_path)
+    return path, value
+
+
+def _article(kind: type) -> str:
+    return f"a {kind.__module__}.{kind.__qualname__}" if kind.__module__ != "builtins" else f"a {kind.__qualname__}"

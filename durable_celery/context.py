@@ -1,0 +1,284 @@
+"""Context: what a durable body is given, and the operations on it."""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from durable_celery import clock, ids
+from durable_celery.body import drive, finish_step
+from durable_celery.errors import OperationNotAwaited
+from durable_celery.op import Op, Performer
+from durable_celery.operations.gather import Gather
+from durable_celery.operations.promise import ExternalPromise
+from durable_celery.operations.rpc import Detached, RemoteCall
+from durable_celery.operations.run import LocalCall
+from durable_celery.operations.sleep import Timer
+from durable_celery.operations.value import Recorded
+from durable_celery.registry import Options, Registered, check_arguments, name_of, wants_context
+from durable_celery.store import DEFAULT_RETENTION_MS, NewPromise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """What a body may know of its execution."""
+
+    id: str
+    function: str
+    version: int
+    attempt: int
+    tree: str
+    tags: dict[str, str]
+    created_at: int
+    deadline_at: int | None
+    mirror: bool
+
+
+class Context:
+    """The first argument of a durable body. Every operation returns an `Op`: yield it, await it, or `.get()` it."""
+
+    def __init__(self, performer: Performer, info: Info, path: str = "") -> None:
+        self.info = info
+        self._performer = performer
+        self._path = path
+        self._count = 0
+        self._ops: list[Op[Any]] = []
+
+    @property
+    def id(self) -> str:
+        """The promise id of the execution; in a local child, that child's id."""
+        return ids.child_id(self.info.id, self._path) if self._path else self.info.id
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, from 1: one more after each suspension, crash or hand-over."""
+        return self.info.attempt
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same in every attempt: give it to services that take one."""
+        return self.id
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger named after the function, quiet while the body is replayed."""
+        name = f"durable_celery.functions.{self.info.function}"
+        return _QuietInReplay(logging.getLogger(name), {"performer": self._performer, "id": self.id})
+
+    # Children
+
+    def run(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
+        """A local child: `fn(*args)` in this process; its result or exception is recorded once.
+
+        `fn` needs no registration and may itself be a durable body. It is given
+        a ctx first when its first parameter is annotated as a Context or named
+        ctx, context or _, or when the arguments fit only so.
+        """
+        path, name, call = self._local(fn, args, kwargs)
+        return self._made(LocalCall(self._performer, name, path, self._id_at(path), call))
+
+    def begin_run(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
+        """Start a local child on a thread now, wait for it later. Never waited for, it is joined at the end."""
+        path, name, call = self._local(fn, args, kwargs)
+        return self._begun(LocalCall(self._performer, name, path, self._id_at(path), call))
+
+    def rpc(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
+        """A child as an execution of its own, on any worker; waiting for it frees this one."""
+        path, child = self._remote(fn, args, kwargs)
+        return self._made(RemoteCall(self._performer, child.function, path, child))
+
+    def begin_rpc(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
+        """Start a remote child now, wait for it later. Never waited for, it is joined at the end."""
+        path, child = self._remote(fn, args, kwargs)
+        return self._begun(RemoteCall(self._performer, child.function, path, child))
+
+    def detached(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[str]:
+        """Start an execution with a life of its own, now; it is not joined. Its value is its id."""
+        path, child = self._remote(fn, args, kwargs, detached=True)
+        return self._begun(Detached(self._performer, child.function, path, child), deferred=False)
+
+    lfc = run
+    lfi = begin_run
+    rfc = rpc
+    rfi = begin_rpc
+
+    # Time and the outside world
+
+    def sleep(
+        self, seconds: float | timedelta = 0, *, minutes: float = 0, hours: float = 0, days: float = 0
+    ) -> Op[None]:
+        """A durable timer; for longer than a second nobody holds a worker meanwhile."""
+        ms = clock.to_ms(seconds) + clock.to_ms(timedelta(minutes=minutes, hours=hours, days=days))
+        return self._made(Timer(self._performer, self._next(), lambda now_ms: now_ms + ms))
+
+    def sleep_until(self, instant: datetime) -> Op[None]:
+        """A durable timer that ends at an instant (a datetime with a time zone)."""
+        due_at = clock.instant_ms(instant)
+        return self._made(Timer(self._performer, self._next(), lambda _: due_at))
+
+    def promise(
+        self,
+        id: str | None = None,
+        *,
+        timeout: float | timedelta | None = None,
+        data: Any = None,
+        tags: dict[str, str] | None = None,
+    ) -> ExternalPromise:
+        """A promise that somebody outside settles; its `.id` is known, and can be handed out, at once.
+
+        `timeout` (seconds or a timedelta) rejects it as timed out; `data` is kept with it.
+        """
+        path = self._next()
+        child = NewPromise(
+            id=ids.check_root(id) if id is not None else self._id_at(path),
+            args=self._performer.codec.encode(data, "the data of a promise") if data is not None else "",
+            parent=self.info.id,
+            tree=self.info.tree if id is None else "",
+            timeout_ms=None if timeout is None else clock.to_ms(timeout),
+            tags=self._performer.codec.encode(tags, "tags") if tags else "",
+        )
+        made = ExternalPromise(self._performer, id or "external", path, child)
+        self._begun(made, deferred=False)
+        return made
+
+    # Values made once
+
+    def time(self) -> Op[float]:
+        """Seconds since the epoch, recorded."""
+        return self._made(Recorded(self._performer, "time", self._next(), lambda: self._performer.now_ms() / 1000))
+
+    def now(self) -> Op[datetime]:
+        """The instant as a datetime in UTC, recorded."""
+        performer = self._performer
+        return self._made(Recorded(performer, "now", self._next(), lambda: clock.instant(performer.now_ms())))
+
+    def random(self) -> Op[float]:
+        """A number in [0, 1), recorded."""
+        return self._made(Recorded(self._performer, "random", self._next(), random.SystemRandom().random))
+
+    def uuid(self) -> Op[uuid.UUID]:
+        """A random UUID, recorded."""
+        return self._made(Recorded(self._performer, "uuid", self._next(), uuid.uuid4))
+
+    # Combining
+
+    def gather(self, *ops: Op[Any], return_exceptions: bool = False) -> Op[list[Any]]:
+        """All at once: the list of their values, or the first error as soon as one failed.
+
+        With `return_exceptions` it waits for all and puts errors into the list.
+        """
+        return self._made(Gather(self._performer, ops, return_exceptions=return_exceptions))
+
+    # What the engine calls.
+
+    def close(self) -> None:
+        """The body has returned: refuse operations never waited for, join children still running."""
+        for op in self._ops:
+            if not op.awaited and not op.begun:
+                raise OperationNotAwaited(repr(op), op.where)
+        running = [op for op in self._ops if op.begun and not op.ready() and op.kind in ("run", "rpc")]
+        if running:
+            self._performer.wait(Gather(self._performer, running, return_exceptions=True))
+
+    def _made(self, op: Any) -> Any:
+        self._ops.append(op)
+        return op
+
+    def _begun(self, op: Any, *, deferred: bool = True) -> Any:
+        self._ops.append(op)
+        op.begin()
+        op.deferred = deferred
+        return op
+
+    def _next(self) -> str:
+        self._count += 1
+        return f"{self._path}.{self._count}" if self._path else str(self._count)
+
+    def _id_at(self, path: str) -> str:
+        return ids.child_id(self.info.id, path)
+
+    def _local(
+        self, fn: Callable[..., Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[str, str, Callable[[], Any]]:
+        registered = self._resolve(fn)
+        function = registered.fn if registered is not None else fn
+        if not callable(function):
+            raise TypeError(f"ctx.run takes a function or the name of a registered one, not {function!r}")
+        path = self._next()
+        name = registered.name if registered is not None else name_of(function)
+        if registered is not None:
+            check_arguments(registered, args, kwargs)
+        with_context = registered is not None or wants_context(function, args, kwargs)
+
+        def call() -> Any:
+            if not with_context:
+                return finish_step(function(*args, **kwargs))
+            ctx = Context(self._performer, self.info, path)
+            value = drive(function(ctx, *args, **kwargs))
+            ctx.close()
+            return value
+
+        return path, name, call
+
+    def _remote(
+        self,
+        fn: Callable[..., Any] | str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        detached: bool = False,
+    ) -> tuple[str, NewPromise]:
+        registered = None if isinstance(fn, str) else self._resolve(fn)
+        if registered is None and not isinstance(fn, str):
+            raise TypeError(
+                f"ctx.rpc takes a registered function or its name, not {name_of(fn)!r}: "
+                "register it, or call it in this process with ctx.run"
+            )
+        options = Options()
+        if registered is not None:
+            check_arguments(registered, args, kwargs)
+            options = registered.options
+        name = registered.name if registered is not None else str(fn)
+        payload, digest = self._performer.codec.call(name, args, kwargs)
+        path = self._next()
+        child_id = self._id_at(path)
+        return path, NewPromise(
+            id=child_id,
+            function=name,
+            version=registered.version if registered is not None else 1,
+            args=payload,
+            digest=digest,
+            queue=options.queue or "",
+            priority="" if options.priority is None else str(options.priority),
+            parent=self.info.id,
+            tree=child_id if detached else self.info.tree,
+            timeout_ms=options.timeout_ms,
+            delay_ms=options.delay_ms or 0,
+            retention_ms=options.retention_ms if options.retention_ms is not None else DEFAULT_RETENTION_MS,
+            tags=self._performer.codec.encode(options.tags, "tags") if options.tags else "",
+            mirror=self.info.mirror,
+        )
+
+    def _resolve(self, fn: Callable[..., Any] | str) -> Registered | None:
+        if isinstance(fn, str):
+            return self._performer.registry.get(fn)
+        registered = getattr(fn, "registered", None)
+        return registered if isinstance(registered, Registered) else self._performer.registry.of(fn)
+
+
+class _QuietInReplay(logging.LoggerAdapter[logging.Logger]):
+    """Says nothing while the journal has entries that the body has not passed yet."""
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # logging's own name
+        extra = self.extra or {}
+        performer = extra["performer"]
+        return not performer.journal.replaying and super().isEnabledFor(level)  # type: ignore[attr-defined]
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        extra = self.extra or {}
+        return f"[{extra['id']}] {msg}", kwargs

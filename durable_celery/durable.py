@@ -1,0 +1,304 @@
+"""Durable: the door, and the one place where rooms are wired together."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar, overload
+
+from celery import Celery
+
+from durable_celery import clock, ids
+from durable_celery.codec import Codec
+from durable_celery.errors import DurableError, StoreMisconfigured
+from durable_celery.function import Function
+from durable_celery.handle import Handle
+from durable_celery.inprocess import InProcess
+from durable_celery.promises import Promises
+from durable_celery.registry import Options, Registered, Registry, name_of
+from durable_celery.settings import Settings
+from durable_celery.start import Starter
+from durable_celery.store import Ready, Store
+from durable_celery.stores.local import LocalStore
+from durable_celery.stores.redis import RedisStore
+from durable_celery.worker.binding import Binding
+from durable_celery.worker.sweeper import sweeper_for
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Durable:
+    """Durable execution for a Celery application, or without one in this process.
+
+    `Durable(app)` keeps promises in the Redis named by `durable_store_url`, else
+    in the result backend's, else in the broker's. `store` is a URL or a store
+    object. `Durable.local()` needs neither Celery nor Redis.
+    """
+
+    def __init__(self, app: Celery | None = None, *, store: Store | str | None = None) -> None:
+        self.app: Celery | None = None
+        self.registry = Registry()
+        self.codec = Codec()
+        self.promises = Promises(
+            store=lambda: self.store, codec=self.codec, settings=lambda: self.settings, publish=self._publish
+        )
+        self._given = store
+        self._lock = threading.RLock()
+        self._stores: dict[float | None, Store] = {}
+        self._checked = False
+        self._binding: Binding | None = None
+        self._inprocess: InProcess | None = None
+        if app is not None:
+            self.init_app(app)
+
+    @classmethod
+    def local(cls) -> Durable:
+        """Promises in memory, functions on a thread pool of this process; no Celery, no Redis."""
+        return cls(store=LocalStore())
+
+    def init_app(self, app: Celery) -> None:
+        """Bind to a Celery application. Tasks that are not registered here are left as they are."""
+        taken = getattr(app, "durable", None)
+        if taken is not None and taken is not self:
+            raise DurableError(f"{app!r} has a Durable already; use that one, or give this one an application of its own")
+        self.app = app
+        app.durable = self  # type: ignore[attr-defined]
+        if isinstance(self._given, LocalStore):
+            return
+        self._binding = Binding(
+            app,
+            registry=self.registry,
+            codec=self.codec,
+            settings=lambda: self.settings,
+            open_store=self._open,
+            starter=self._starter(mirror=True),
+            inline=self._inline,
+        )
+        app.steps["worker"].add(sweeper_for(self._binding))
+        for registered in self.registry.all():
+            self._binding.bind(registered)
+
+    # Registering
+
+    @overload
+    def register(self, fn: Callable[..., Any], /) -> Function[..., Any]: ...
+
+    @overload
+    def register(
+        self,
+        fn: None = None,
+        /,
+        *,
+        name: str | None = None,
+        version: int = 1,
+        timeout: float | timedelta | None = None,
+        retention: float | timedelta | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Callable[[Callable[..., Any]], Function[..., Any]]: ...
+
+    def register(
+        self,
+        fn: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        version: int = 1,
+        timeout: float | timedelta | None = None,
+        retention: float | timedelta | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Any:
+        """Make a function durable, bare (`@durable.register`) or with options.
+
+        The name is the function's own unless given: the same wherever the
+        module is loaded, also as `__main__`. Durations are seconds or timedelta.
+        """
+        if fn is None:
+            return functools.partial(
+                self.register,
+                name=name,
+                version=version,
+                timeout=timeout,
+                retention=retention,
+                queue=queue,
+                priority=priority,
+                tags=tags,
+            )
+        options = Options(
+            timeout_ms=None if timeout is None else clock.to_ms(timeout),
+            retention_ms=None if retention is None else clock.to_ms(retention),
+            queue=queue,
+            priority=priority,
+            tags=tags,
+        )
+        plain = fn.fn if isinstance(fn, Function) else fn
+        registered = Registered(name or name_of(plain), version, plain, options)
+        self.registry.add(registered)
+        if self._binding is not None:
+            self._binding.bind(registered)
+        return Function(self, registered)
+
+    def task_of(self, registered: Registered) -> Any:
+        """The Celery task of a registered function, or None in local mode."""
+        return None if self._binding is None else self._binding.task_of(registered)
+
+    # Starting and looking
+
+    def run(self, id: str, fn: Function[..., Any] | Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Handle[Any]:
+        """Start a registered function, given itself or by name, under this id; or attach to the execution that has it.
+
+        Raises as `Function.run` does, and FunctionNotFound in local mode.
+        """
+        if isinstance(fn, Function):
+            return self.start(id, fn.registered, args, kwargs, fn.own)
+        registered = Registered(fn, 1, _unknown) if isinstance(fn, str) else self.registry.of(fn)
+        if registered is None:
+            raise DurableError(f"{name_of(fn)!r} is not registered; decorate it with @durable.register")
+        if self._runs_here:
+            registered = self.registry.get(registered.name, registered.version)
+        return self.start(id, registered, args, kwargs, Options())
+
+    def begin_run(self, id: str, fn: Any, *args: Any, **kwargs: Any) -> Handle[Any]:
+        """The same as `run`."""
+        return self.run(id, fn, *args, **kwargs)
+
+    def call(self, id: str, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        """`run`, and wait for the value."""
+        return self.run(id, fn, *args, **kwargs).result()
+
+    def start(
+        self,
+        promise_id: str,
+        registered: Registered,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: Options,
+    ) -> Handle[Any]:
+        """What every way of starting comes down to."""
+        ids.check_root(promise_id)
+        starter = self._starter(mirror=not self._runs_here)
+        created = starter.start(promise_id, registered.name, registered.version, args, kwargs, options)
+        return self._handle(promise_id, created=created.fresh)
+
+    def get(self, id: str) -> Handle[Any]:
+        """The handle of an execution or a promise; raises PromiseNotFound."""
+        self.store.get(ids.check_any(id))
+        return self._handle(id)
+
+    def cancel(self, id: str) -> None:
+        """Settle an execution, and everything below it, as cancelled; does nothing to a settled one."""
+        self._publish(self.store.cancel(ids.check_any(id))[2])
+
+    def resume(self, id: str) -> Handle[Any]:
+        """Let a parked execution go on after its last checkpoint; does nothing to one that is not parked."""
+        self._publish(self.store.resume(ids.check_any(id)))
+        return self._handle(id)
+
+    @staticmethod
+    def id_for(text: str) -> str:
+        """A stable, legal id for any text, a URL for example."""
+        return ids.id_for(text)
+
+    def close(self) -> None:
+        """Give back threads and connections. Nothing recorded is lost."""
+        with self._lock:
+            if self._inprocess is not None:
+                self._inprocess.close()
+                self._inprocess = None
+            for store in self._stores.values():
+                store.close()
+
+    # Wiring
+
+    @property
+    def settings(self) -> Settings:
+        """The `durable_*` settings of the application, read when first needed."""
+        if self.app is None:
+            return Settings()
+        settings = Settings.read(self.app.conf)
+        self.codec.max_payload = settings.max_payload
+        return settings
+
+    @property
+    def store(self) -> Store:
+        """The store, with the bounded wait that a web request needs."""
+        store = self._open(self.settings.store_timeout_s)
+        if not self._checked:
+            store.check()
+            self._checked = True
+        return store
+
+    @property
+    def _runs_here(self) -> bool:
+        """Whether functions run in this process: without Celery, or where Celery itself would run them inline."""
+        return self._binding is None or self._binding.app.conf.task_always_eager
+
+    def _open(self, patience_s: float | None) -> Store:
+        with self._lock:
+            store = self._stores.get(patience_s)
+            if store is None:
+                store = self._stores[patience_s] = self._make_store(patience_s)
+            return store
+
+    def _make_store(self, patience_s: float | None) -> Store:
+        given = self._given
+        if isinstance(given, RedisStore):
+            return given.patient(patience_s)
+        if given is not None and not isinstance(given, str):
+            return given
+        if given is None and self._binding is not None and self._runs_here:
+            self._given = LocalStore()
+            return self._given
+        settings = self.settings
+        url = given or settings.store_url or self._celery_redis()
+        return RedisStore(url, key_prefix=settings.key_prefix, patience=patience_s)
+
+    def _celery_redis(self) -> str:
+        conf = self.app.conf if self.app is not None else {}
+        for key in ("result_backend", "broker_url"):
+            url = str(conf.get(key) or "").split(";")[0].split(",")[0]
+            if url.startswith(("redis://", "rediss://")):
+                return url
+            if url.startswith("redis+socket://"):
+                return "unix://" + url.removeprefix("redis+socket://")
+        raise StoreMisconfigured(
+            "no Redis for the promises: set durable_store_url to a redis:// URL, "
+            "use Redis as result backend or broker, or use Durable.local()"
+        )
+
+    def _starter(self, *, mirror: bool) -> Starter:
+        return Starter(
+            registry=self.registry,
+            codec=self.codec,
+            settings=lambda: self.settings,
+            store=lambda: self.store,
+            publish=self._publish,
+            mirror=mirror,
+        )
+
+    def _publish(self, ready: Sequence[Ready]) -> None:
+        if self._binding is not None and not self._runs_here:
+            self._binding.publish(ready)
+            return
+        with self._lock:
+            if self._inprocess is None:
+                self._inprocess = InProcess(
+                    self._open(None), registry=self.registry, codec=self.codec, settings=self.settings
+                )
+        self._inprocess.publish(ready)
+
+    def _handle(self, promise_id: str, *, created: bool = False) -> Handle[Any]:
+        return Handle(promise_id, store=self.store, codec=self.codec, cancel=self.cancel, created=created)
+
+    def _inline(self, function: str, version: int, promise_id: str, args: Any, kwargs: Any) -> Any:
+        registered = self.registry.get(function, version)
+        return self.start(promise_id, registered, args, kwargs, Options()).result()
+
+
+def _unknown(*args: Any, **kwargs: Any) -> None:
+    """Stands for a function that is registered in another process."""

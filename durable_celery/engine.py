@@ -1,0 +1,184 @@
+"""One attempt as a pipeline: claim, replay and perform, then settle, suspend, release or park."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from durable_celery import telemetry
+from durable_celery.attempt import Attempt
+from durable_celery.body import drive
+from durable_celery.clock import Clock
+from durable_celery.codec import Codec
+from durable_celery.context import Context, Info
+from durable_celery.errors import (
+    ControlFlow,
+    DurableError,
+    LeaseLost,
+    Parking,
+    Released,
+    StoreUnavailable,
+    Suspended,
+)
+from durable_celery.lease import Keeper
+from durable_celery.promise import Outcome, Promise
+from durable_celery.registry import Registry, check_arguments
+from durable_celery.store import Claimed, Ready, Refused, Store
+
+logger = logging.getLogger("durable_celery")
+Publish = Callable[[Sequence[Ready]], None]
+
+
+class Departure(StrEnum):
+    """How an attempt left its execution."""
+
+    SETTLED = "settled"
+    SUSPENDED = "suspended"
+    RELEASED = "released"
+    PARKED = "parked"
+    LOST = "lost"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An attempt's end: how it left, and for a settled execution its record and outcome."""
+
+    departure: Departure
+    promise: Promise | None = None
+    outcome: Outcome | None = None
+    reason: str = ""
+
+
+class Engine:
+    """Makes attempts. One per process; every part is handed in."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        codec: Codec,
+        registry: Registry,
+        keeper: Keeper,
+        clock: Clock,
+        publish: Publish,
+        lease_ms: int,
+        draining: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.store = store
+        self.codec = codec
+        self.registry = registry
+        self.keeper = keeper
+        self.clock = clock
+        self.publish = publish
+        self.lease_ms = lease_ms
+        self.draining = draining
+
+    def attempt(self, promise_id: str, holder: str, on_claimed: Callable[[Promise], None] | None = None) -> Left:
+        """Try to carry one execution on; `on_claimed` is told when this attempt has it."""
+        claimed = self.store.claim(promise_id, holder, self.lease_ms)
+        if isinstance(claimed, Refused):
+            return _refused(claimed)
+        if on_claimed is not None:
+            on_claimed(claimed.promise)
+        telemetry.emit(telemetry.CLAIMED, id=promise_id, promise=claimed.promise, holder=holder)
+        attempt = Attempt(
+            claimed,
+            store=self.store,
+            codec=self.codec,
+            registry=self.registry,
+            keeper=self.keeper,
+            clock=self.clock,
+            publish=self._publish,
+            draining=self.draining,
+        )
+        with self.keeper.keep(claimed.hold, attempt.lost) as lease:
+            attempt.lease = lease
+            try:
+                left = self._carry(attempt, claimed)
+            finally:
+                attempt.end()
+        telemetry.emit(f"execution.{left.departure}", id=promise_id, left=left)
+        return left
+
+    def _carry(self, attempt: Attempt, claimed: Claimed) -> Left:
+        """Perform the body and leave by the door that its end asks for."""
+        try:
+            try:
+                return self._settle(attempt, claimed, self._perform(attempt, claimed))
+            except Suspended:
+                return Left(Departure.SUSPENDED, claimed.promise)
+            except Released:
+                attempt.join()
+                self._publish(self.store.release(attempt.hold))
+                return Left(Departure.RELEASED, claimed.promise)
+            except Parking as parking:
+                attempt.join()
+                self.store.park(attempt.hold, parking.reason_text)
+                logger.error("%s is parked: %s", claimed.promise.id, parking.reason_text)
+                return Left(Departure.PARKED, claimed.promise, reason=parking.reason_text)
+        except LeaseLost:
+            logger.info("%s is no longer held here; nothing more is written", claimed.promise.id)
+            return Left(Departure.LOST, claimed.promise)
+
+    def _perform(self, attempt: Attempt, claimed: Claimed) -> Outcome:
+        """The outcome of the body, whatever it raises that is not control flow."""
+        promise = claimed.promise
+        try:
+            entry = self.registry.get(promise.function, promise.version)
+            args, kwargs = self.codec.decode(promise.args)
+            check_arguments(entry, tuple(args), kwargs)
+            ctx = Context(attempt, self._info(promise))
+            value = drive(entry.fn(ctx, *args, **kwargs))
+            ctx.close()
+            attempt.check_open()
+            attempt.journal.check_passed(f"the end of {promise.function!r}")
+            return self.codec.success(value, f"the result of {promise.function!r} ({promise.id})")
+        except ControlFlow:
+            raise
+        except Exception as error:
+            attempt.check_open()
+            attempt.join()
+            return self.codec.failure(error)
+        except SystemExit as error:
+            if type(error) is not SystemExit:
+                raise
+            attempt.join()
+            return self.codec.failure(error)
+
+    def _settle(self, attempt: Attempt, claimed: Claimed, outcome: Outcome) -> Left:
+        self._publish(self.store.fulfil(attempt.hold, attempt.journal.cursor, outcome))
+        return Left(Departure.SETTLED, claimed.promise, outcome)
+
+    def _info(self, promise: Promise) -> Info:
+        return Info(
+            id=promise.id,
+            function=promise.function,
+            version=promise.version,
+            attempt=promise.attempt,
+            tree=promise.tree,
+            tags=self.codec.decode(promise.tags) or {},
+            created_at=promise.created_at,
+            deadline_at=promise.deadline_at,
+            mirror=promise.mirror,
+        )
+
+    def _publish(self, ready: Sequence[Ready]) -> None:
+        """Hint that executions are ready. A failure costs time only: the sweep hints again."""
+        if not ready:
+            return
+        try:
+            self.publish(ready)
+        except (StoreUnavailable, DurableError):
+            raise
+        except Exception as error:
+            logger.warning("could not publish %s now, a sweep will: %s", [row.id for row in ready], error)
+
+
+def _refused(refused: Refused) -> Left:
+    promise = refused.promise
+    if promise is not None and promise.state.settled:
+        return Left(Departure.SETTLED, promise, Outcome(promise.state, promise.value))
+    return Left(Departure.REFUSED, promise)

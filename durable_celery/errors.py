@@ -1,0 +1,257 @@
+"""Every exception of durable_celery, and nothing else.
+
+Two families. `DurableError` and below are for users: each says what happened
+and what to do. `ControlFlow` and below steer the engine; they derive from
+`BaseException` so that an `except Exception` in user code cannot swallow a
+suspension or a lost lease.
+"""
+
+from __future__ import annotations
+
+
+class DurableError(Exception):
+    """The root of everything durable_celery raises for users."""
+
+
+class InvalidId(DurableError, ValueError):
+    """Raised when a promise id breaks one of the rules for ids."""
+
+
+class InvalidName(DurableError, ValueError):
+    """Raised when a function is registered under a name that is taken or not legal."""
+
+
+class PromiseNotFound(DurableError, LookupError):
+    """Raised when no promise with that id is known to the store."""
+
+    def __init__(self, promise_id: str) -> None:
+        super().__init__(promise_id)
+        self.promise_id = promise_id
+
+    def __str__(self) -> str:
+        return f"no promise with the id {self.promise_id!r} is known to this store"
+
+
+class FunctionNotFound(DurableError, LookupError):
+    """Raised when a name is called that nobody registered in this process."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return (
+            f"no durable function is registered as {self.name!r} here; "
+            "import the module that registers it, or check the name"
+        )
+
+
+class IdConflict(DurableError):
+    """Raised when an id is taken by another function or by other arguments.
+
+    It never carries what the holder of the id was called with.
+    """
+
+    def __init__(self, promise_id: str, what: str) -> None:
+        super().__init__(promise_id, what)
+        self.promise_id = promise_id
+        self.what = what
+
+    @classmethod
+    def of(cls, promise_id: str, function: str, wanted: str) -> IdConflict:
+        """The conflict with whatever has the id: `function` is its function, "" for an external promise."""
+        what = f"an execution of {function!r}" if function else "an external promise"
+        if function and function == wanted:
+            what += " with other arguments"
+        return cls(promise_id, what)
+
+    def __str__(self) -> str:
+        return (
+            f"the id {self.promise_id!r} already belongs to {self.what}; "
+            "use another id, or call with the function and arguments it was started with"
+        )
+
+
+class AlreadySettled(DurableError):
+    """Raised when a promise is settled that was settled before, by someone else."""
+
+    def __init__(self, promise_id: str, state: str) -> None:
+        super().__init__(promise_id, state)
+        self.promise_id = promise_id
+        self.state = state
+
+    def __str__(self) -> str:
+        return f"the promise {self.promise_id!r} is already {self.state}; a settled promise never changes"
+
+
+class AlreadyExists(DurableError):
+    """Raised when a promise is created under an id that exists, without its idempotency key."""
+
+    def __init__(self, promise_id: str, state: str) -> None:
+        super().__init__(promise_id, state)
+        self.promise_id = promise_id
+        self.state = state
+
+    def __str__(self) -> str:
+        return f"a promise with the id {self.promise_id!r} exists already and is {self.state}"
+
+
+class NotExternal(DurableError):
+    """Raised when an execution's own promise is resolved or rejected from outside."""
+
+    def __init__(self, promise_id: str) -> None:
+        super().__init__(promise_id)
+        self.promise_id = promise_id
+
+    def __str__(self) -> str:
+        return (
+            f"{self.promise_id!r} is an execution: its own function settles it; "
+            "cancel it, or settle the external promise it waits for"
+        )
+
+
+class NotSerializable(DurableError, TypeError):
+    """Raised when an argument or a result has no JSON form."""
+
+
+class PayloadTooLarge(DurableError, ValueError):
+    """Raised when an argument or a result is larger than `durable_max_payload` bytes."""
+
+
+class StoreUnavailable(DurableError, ConnectionError):
+    """Raised when the store did not answer within the time allowed for a call."""
+
+
+class StoreMisconfigured(DurableError):
+    """Raised when the store is set up so that it could lose promises, or is not set up at all."""
+
+
+class StoreFull(DurableError):
+    """Raised when Redis refuses to write because its memory limit is reached."""
+
+
+class ExecutionFailed(DurableError):
+    """Stands for an exception whose class does not exist in this process, or cannot be rebuilt.
+
+    `type` is the dotted name of the original class, `message` what it said.
+    """
+
+    def __init__(self, type: str, message: str) -> None:
+        super().__init__(type, message)
+        self.type = type
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.message}"
+
+
+class Rejected(DurableError):
+    """Raised where an external promise is waited for that was rejected with a message instead of an exception."""
+
+
+class Cancelled(DurableError):
+    """Raised where the result of a cancelled promise is asked for."""
+
+    def __init__(self, promise_id: str) -> None:
+        super().__init__(promise_id)
+        self.promise_id = promise_id
+
+    def __str__(self) -> str:
+        return f"{self.promise_id!r} was cancelled"
+
+
+class TimedOut(DurableError):
+    """Raised where the result of a promise is asked for whose deadline has passed."""
+
+    def __init__(self, promise_id: str) -> None:
+        super().__init__(promise_id)
+        self.promise_id = promise_id
+
+    def __str__(self) -> str:
+        return f"{self.promise_id!r} was not settled before its deadline"
+
+
+class Parked(DurableError):
+    """Raised where the result of a parked execution is asked for: it goes on only when resumed."""
+
+    def __init__(self, promise_id: str, reason: str) -> None:
+        super().__init__(promise_id, reason)
+        self.promise_id = promise_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.promise_id!r} is parked: {self.reason}; nothing recorded is lost, "
+            f"mend the cause and call durable.resume({self.promise_id!r})"
+        )
+
+
+class NotAnOperation(DurableError, TypeError):
+    """Raised inside a body that yields or awaits something durable_celery did not make."""
+
+    def __init__(self, thing: str) -> None:
+        super().__init__(thing)
+        self.thing = thing
+
+    def __str__(self) -> str:
+        return (
+            f"a durable body can wait only for operations of its ctx, not for {self.thing}; "
+            "put it in a step: `ctx.run(function)`, where function may be an `async def`"
+        )
+
+
+class OperationNotAwaited(DurableError):
+    """Raised when a body returns although it made an operation and never waited for it."""
+
+    def __init__(self, operation: str, where: str) -> None:
+        super().__init__(operation, where)
+        self.operation = operation
+        self.where = where
+
+    def __str__(self) -> str:
+        return (
+            f"{self.operation}, made at {self.where}, was never waited for, so it never ran; "
+            "write `yield`, `await` or `.get()`, or start it with `ctx.begin_run` / `ctx.begin_rpc`"
+        )
+
+
+class NonDeterminismError(DurableError):
+    """Raised when a body asks for another operation than its journal recorded at that position."""
+
+    def __init__(self, position: str, recorded: str, found: str, where: str) -> None:
+        super().__init__(position, recorded, found, where)
+        self.position = position
+        self.recorded = recorded
+        self.found = found
+        self.where = where
+
+    def __str__(self) -> str:
+        return (
+            f"the journal has {self.recorded} at position {self.position}, "
+            f"the code at {self.where} now asks for {self.found}; nothing was executed. "
+            "Bring the old code back, or register the new one under another version"
+        )
+
+
+class ControlFlow(BaseException):
+    """The engine's own signals. Do not catch; a bare `except:` around an operation must re-raise."""
+
+
+class Suspended(ControlFlow):
+    """Raised through a body that waits for something that is not there yet; it will be replayed."""
+
+
+class Released(ControlFlow):
+    """Raised through a body whose worker shuts down; another worker goes on at the same operation."""
+
+
+class LeaseLost(ControlFlow):
+    """Raised through a body whose lease another worker has, or whose promise is settled."""
+
+
+class Parking(ControlFlow):
+    """Raised through a body that cannot go on as it is written; carries the error that says why."""
+
+    def __init__(self, reason: DurableError) -> None:
+        super().__init__(str(reason))
+        self.reason_text = str(reason)

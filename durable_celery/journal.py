@@ -1,0 +1,125 @@
+"""What one execution did, by position, and the cursor that replay moves along.
+
+An entry stands at the path of the call that made it ("3", or "3.1" for the
+first call inside the third local child). The outcome of something the
+execution waited for is delivered beside it, at "3!".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from durable_celery.errors import NonDeterminismError, Parking
+from durable_celery.promise import Outcome, State
+
+DELIVERED = "!"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One recorded operation. Open ones (a remote child, a timer) are PENDING until their outcome is delivered.
+
+    `payload` is the codec's text of the outcome, or what an open entry refers to.
+    Times are epoch milliseconds by the store's clock.
+    """
+
+    kind: str
+    name: str
+    state: State
+    payload: str = ""
+    started_at: int = 0
+    ended_at: int | None = None
+    tries: int = 1
+
+    def encode(self) -> str:
+        """`<kind> <state> <started> <ended> <tries> <name>`, a newline, the payload."""
+        ended = "-" if self.ended_at is None else self.ended_at
+        return f"{self.kind} {self.state.code} {self.started_at} {ended} {self.tries} {self.name}\n{self.payload}"
+
+    @classmethod
+    def decode(cls, text: str) -> Entry:
+        head, _, payload = text.partition("\n")
+        kind, code, started, ended, tries, name = head.split(" ", 5)
+        return cls(
+            kind=kind,
+            name=name,
+            state=State.of(code),
+            payload=payload,
+            started_at=int(started),
+            ended_at=None if ended == "-" else int(ended),
+            tries=int(tries),
+        )
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The recorded outcome; None for an open entry."""
+        return None if self.state is State.PENDING else Outcome(self.state, self.payload)
+
+
+class Journal:
+    """The journal of the execution at hand, as read at the claim and grown since."""
+
+    def __init__(self, recorded: Mapping[str, str], cursor: int) -> None:
+        self.cursor = cursor
+        self._texts = {path: text for path, text in recorded.items() if not path.endswith(DELIVERED)}
+        self._entries: dict[str, Entry] = {}
+        self._delivered: dict[str, Outcome] = {}
+        self._unread = set(self._texts)
+        for path, text in recorded.items():
+            if path.endswith(DELIVERED):
+                self._delivered[path[:-1]] = decode_outcome(text)
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the body still has to pass entries that earlier attempts recorded."""
+        return bool(self._unread)
+
+    def find(self, path: str, kind: str, name: str, where: str) -> Entry | None:
+        """The entry at a position, or None when this call has not been made before.
+
+        Raises Parking when another call was recorded there.
+        """
+        text = self._texts.get(path)
+        if text is None:
+            return None
+        entry = self._entries.get(path)
+        if entry is None:
+            entry = self._entries[path] = Entry.decode(text)
+        if (entry.kind, entry.name) != (kind, name):
+            recorded, found = f"{entry.kind}({entry.name})", f"{kind}({name})"
+            raise Parking(NonDeterminismError(path, recorded, found, where))
+        self._unread.discard(path)
+        if entry.state is not State.PENDING:
+            self._unread.difference_update(self._below(path))
+        return entry
+
+    def delivered(self, path: str) -> Outcome | None:
+        """The outcome of what the entry at this position waited for, if it is there."""
+        return self._delivered.get(path)
+
+    def deliver(self, outcomes: Mapping[str, Outcome]) -> None:
+        """Add outcomes that the store had at hand."""
+        self._delivered.update(outcomes)
+
+    def add(self, path: str, entry: Entry) -> None:
+        """Add an entry that the store has accepted."""
+        self._texts[path] = ""
+        self._entries[path] = entry
+        self.cursor += 1
+
+    def check_passed(self, where: str) -> None:
+        """Raise Parking when a body returned without making a call that an earlier attempt recorded."""
+        for path in sorted(self._unread):
+            entry = Entry.decode(self._texts[path])
+            raise Parking(NonDeterminismError(path, f"{entry.kind}({entry.name})", "a return", where))
+
+    def _below(self, path: str) -> Iterator[str]:
+        prefix = path + "."
+        return (other for other in tuple(self._unread) if other.startswith(prefix))
+
+
+def decode_outcome(text: str) -> Outcome:
+    """A delivered outcome: its state's letter, a newline, the payload."""
+    code, _, value = text.partition("\n")
+    return Outcome(State.of(code), value)

@@ -1,0 +1,102 @@
+"""Keeping leases: one thread a process beats for every execution it holds."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from durable_celery.clock import Clock
+from durable_celery.errors import StoreUnavailable
+from durable_celery.store import Beat, Hold, Store
+
+logger = logging.getLogger("durable_celery")
+
+#: A step that runs for this long is made visible before its checkpoint.
+MARK_AFTER_MS = 500
+_LONGEST_PAUSE_MS = 1000
+
+
+@dataclass(slots=True)
+class Lease:
+    """One held execution, as its keeper sees it."""
+
+    hold: Hold
+    on_lost: Callable[[], None]
+    renewed_ms: float
+    #: What runs at the moment, `<path> <name> <started at>`, and since when by the monotonic clock.
+    running: str = ""
+    running_since_ms: float = 0.0
+    told: str = ""
+
+
+class Keeper:
+    """Renews leases every third of their length, and notes what long steps are at work."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._leases: dict[str, Lease] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def keep(self, hold: Hold, on_lost: Callable[[], None]) -> Iterator[Lease]:
+        """Beat for this hold until the block ends; `on_lost` is called when it is somebody else's."""
+        lease = Lease(hold, on_lost, self._clock.monotonic_ms())
+        with self._changed:
+            self._leases[hold.token] = lease
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._beat_forever, name="durable-lease", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        try:
+            yield lease
+        finally:
+            with self._changed:
+                self._leases.pop(hold.token, None)
+
+    def confirm(self, lease: Lease) -> bool:
+        """Whether the lease is still held: asks the store when it was not renewed for most of its length."""
+        if self._clock.monotonic_ms() - lease.renewed_ms < lease.hold.lease_ms * 0.7:
+            return True
+        return self._beat([lease])
+
+    def _beat_forever(self) -> None:
+        while True:
+            with self._changed:
+                while not self._leases:
+                    if not self._changed.wait(timeout=30) and not self._leases:
+                        self._thread = None
+                        return
+                leases = list(self._leases.values())
+                pause_ms = min(_LONGEST_PAUSE_MS, *(lease.hold.lease_ms / 3 for lease in leases))
+            due = [lease for lease in leases if self._is_due(lease)]
+            if due:
+                try:
+                    self._beat(due)
+                except StoreUnavailable as error:
+                    logger.warning("a heartbeat did not reach the store: %s", error)
+                except Exception:
+                    logger.exception("a heartbeat failed")
+            time.sleep(pause_ms / 1000)
+
+    def _is_due(self, lease: Lease) -> bool:
+        now_ms = self._clock.monotonic_ms()
+        unseen = lease.running != lease.told and now_ms - lease.running_since_ms >= MARK_AFTER_MS
+        return unseen or now_ms - lease.renewed_ms >= lease.hold.lease_ms / 3 - _LONGEST_PAUSE_MS / 10
+
+    def _beat(self, leases: list[Lease]) -> bool:
+        """One call for all; True when none of them was lost."""
+        asked_ms = self._clock.monotonic_ms()
+        marks = [lease.running for lease in leases]
+        lost = self._store.beat([Beat(lease.hold, mark) for lease, mark in zip(leases, marks, strict=True)])
+        for lease, mark in zip(leases, marks, strict=True):
+            if lease.hold.id in lost:
+                lease.on_lost()
+            else:
+                lease.renewed_ms, lease.told = asked_ms, mark
+        return not lost

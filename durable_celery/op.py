@@ -1,0 +1,112 @@
+"""Op: one durable operation, waited for by `yield op`, `await op` or `op.get()`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from typing import Any, Generic, Protocol, TypeVar
+
+from durable_celery.codec import Codec
+from durable_celery.journal import Entry, Journal
+from durable_celery.registry import Registry
+from durable_celery.store import Await, Created, Group, NewPromise
+
+T = TypeVar("T")
+
+
+class Performer(Protocol):
+    """What an operation asks of the attempt that it belongs to."""
+
+    journal: Journal
+    codec: Codec
+    registry: Registry
+
+    def now_ms(self) -> int:
+        """The store's time."""
+
+    def admit(self) -> None:
+        """Called before work starts: raises when this attempt must not start any."""
+
+    def checkpoint(self, path: str, entry: Entry) -> None:
+        """Record an entry, fenced."""
+
+    def spawn(self, path: str, entry: Entry, child: NewPromise) -> Created:
+        """Record an entry and create the promise it refers to, fenced; hint that it is ready."""
+
+    def start(self, op: Op[Any]) -> None:
+        """Execute a local child on a thread of its own."""
+
+    def wait(self, op: Op[T]) -> T:
+        """The operation's value, or raise its error; suspends the execution when it is not there yet."""
+
+
+class Op(Generic[T]):
+    """One operation of a durable body.
+
+    It has a position in the journal from the moment it is made, so operations
+    must be made in the same order in every replay.
+    """
+
+    kind = "op"
+
+    def __init__(self, performer: Performer, name: str, path: str) -> None:
+        self.performer = performer
+        self.name = name
+        self.path = path
+        self.awaited = False
+        self.begun = False
+        self.deferred = False
+        frame = sys._getframe(3)
+        self._line = (frame.f_code.co_filename, frame.f_lineno)
+
+    def __repr__(self) -> str:
+        return f"ctx.{self.kind}({self.name})"
+
+    @property
+    def where(self) -> str:
+        """The file and line that made it."""
+        return f"{self._line[0]}:{self._line[1]}"
+
+    def get(self) -> T:
+        """Wait for it in a plain body."""
+        return self.performer.wait(self)
+
+    def __await__(self) -> Generator[Op[T], T, T]:
+        return (yield self)
+
+    # What the engine calls.
+
+    def begin(self) -> None:
+        """Start it, once: look it up in the journal, or write what makes it happen."""
+        if not self.begun:
+            self.begun = True
+            self.start(self.performer.journal.find(self.path, self.kind, self.name, self.where))
+
+    def run(self) -> None:
+        """Do what the waiting thread can do itself before it blocks."""
+        self.begin()
+
+    def start(self, entry: Entry | None) -> None:
+        """Begin from the recorded entry, or anew when there is none."""
+        raise NotImplementedError
+
+    def ready(self) -> bool:
+        """Whether its outcome is known."""
+        raise NotImplementedError
+
+    def take(self) -> T:
+        """The value, or raise the error; only when ready."""
+        raise NotImplementedError
+
+    def awaits(self) -> list[Await]:
+        """What of the outside world it waits for; empty when it waits for threads of this process only."""
+        return []
+
+    def group(self) -> Group:
+        """Its awaits as one wake-up condition."""
+        awaits = tuple(self.awaits())
+        return Group(awaits, len(awaits))
+
+    def mark_awaited(self) -> None:
+        """Note that the body waits for it."""
+        self.awaited = True

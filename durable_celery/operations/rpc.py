@@ -1,0 +1,80 @@
+"""ctx.rpc and ctx.detached: a child as an execution of its own, on any worker."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from durable_celery.errors import IdConflict
+from durable_celery.journal import Entry
+from durable_celery.op import Op, Performer
+from durable_celery.promise import Outcome, State
+from durable_celery.store import Await, NewPromise
+
+T = TypeVar("T")
+
+
+class RemoteCall(Op[T]):
+    """A remote child: created when begun; waiting for it frees the worker."""
+
+    kind = "rpc"
+
+    def __init__(self, performer: Performer, name: str, path: str, child: NewPromise) -> None:
+        super().__init__(performer, name, path)
+        self.id = child.id
+        self._child = child
+        self._failure: Outcome | None = None
+
+    def start(self, entry: Entry | None) -> None:
+        if entry is not None:
+            self._failure = entry.outcome
+            if entry.outcome is None:
+                self.id = entry.payload
+            return
+        self.performer.admit()
+        now_ms = self.performer.now_ms()
+        opened = Entry(kind=self.kind, name=self.name, state=State.PENDING, payload=self.id, started_at=now_ms)
+        try:
+            self.performer.spawn(self.path, opened, self._child)
+        except IdConflict as conflict:
+            self._failure = self.performer.codec.failure(conflict)
+            failed = Entry(
+                kind=self.kind,
+                name=self.name,
+                state=self._failure.state,
+                payload=self._failure.value,
+                started_at=now_ms,
+                ended_at=now_ms,
+            )
+            self.performer.checkpoint(self.path, failed)
+
+    def ready(self) -> bool:
+        return self._outcome() is not None
+
+    def take(self) -> T:
+        outcome = self._outcome()
+        assert outcome is not None
+        value: T = self.performer.codec.unwrap(outcome, self.id)
+        return value
+
+    def awaits(self) -> list[Await]:
+        return [] if self.ready() else [Await(self.path, promise_id=self.id)]
+
+    def _outcome(self) -> Outcome | None:
+        return self._failure or self.performer.journal.delivered(self.path)
+
+
+class Detached(RemoteCall[str]):
+    """A child with a life of its own: started at once, never joined; its value is its id."""
+
+    kind = "detached"
+
+    def ready(self) -> bool:
+        return True
+
+    def take(self) -> str:
+        if self._failure is not None:
+            raise self.performer.codec.error(self._failure, self.id)
+        return self.id
+
+    def awaits(self) -> list[Await]:
+        return []

@@ -1,0 +1,123 @@
+"""The durable promise: its states, its legal transitions, and its record. Pure values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """The five states of the Durable Promise specification; every one but PENDING is final."""
+
+    PENDING = "pending"
+    RESOLVED = "resolved"
+    REJECTED = "rejected"
+    CANCELED = "rejected_canceled"
+    TIMEDOUT = "rejected_timedout"
+
+    @property
+    def settled(self) -> bool:
+        return self is not State.PENDING
+
+    @property
+    def code(self) -> str:
+        """The letter the store keeps for it."""
+        return _CODES[self]
+
+    @staticmethod
+    def of(code: str) -> State:
+        """The state a store's letter stands for."""
+        return _STATES[code]
+
+
+_CODES = {State.PENDING: "P", State.RESOLVED: "R", State.REJECTED: "X", State.CANCELED: "C", State.TIMEDOUT: "T"}
+_STATES = {code: state for state, code in _CODES.items()}
+
+
+class Phase(StrEnum):
+    """Where an execution stands while its promise is pending."""
+
+    NONE = "-"  # an external promise: nobody executes it
+    READY = "Y"
+    ACQUIRED = "A"
+    SUSPENDED = "S"
+    PARKED = "H"
+    DONE = "F"
+
+
+#: What a person reads for a pending execution; http.md calls it `status`.
+_PENDING_STATUS = {
+    Phase.NONE: "pending",
+    Phase.READY: "queued",
+    Phase.ACQUIRED: "running",
+    Phase.SUSPENDED: "suspended",
+    Phase.PARKED: "parked",
+    Phase.DONE: "pending",
+}
+_SETTLED_STATUS = {
+    State.RESOLVED: "succeeded",
+    State.REJECTED: "failed",
+    State.CANCELED: "cancelled",
+    State.TIMEDOUT: "timed_out",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """The record of one promise, as a store answers it: always projected, so a passed deadline shows.
+
+    Payloads (`args`, `value`) are the codec's text. Times are epoch milliseconds.
+    """
+
+    id: str
+    state: State
+    phase: Phase = Phase.NONE
+    function: str = ""
+    version: int = 1
+    args: str = ""
+    digest: str = ""
+    value: str = ""
+    queue: str = ""
+    priority: str = ""
+    canvas: str = ""
+    parent: str = ""
+    tree: str = ""
+    holder: str | None = None
+    attempt: int = 0
+    crashes: int = 0
+    reason: str = ""
+    running: str = ""
+    tags: str = ""
+    key_for_create: str = ""
+    key_for_settle: str = ""
+    mirror: bool = False
+    mirrored: bool = False
+    created_at: int = 0
+    started_at: int | None = None
+    settled_at: int | None = None
+    deadline_at: int | None = None
+    not_before_at: int | None = None
+
+    @property
+    def status(self) -> str:
+        """One word for people: queued, running, suspended, parked, succeeded, failed, cancelled, timed_out."""
+        if self.state.settled:
+            return _SETTLED_STATUS[self.state]
+        return _PENDING_STATUS[self.phase]
+
+    @property
+    def is_execution(self) -> bool:
+        """Whether a function settles it; otherwise it is settled from outside."""
+        return self.function != ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a promise or a step ended: a final state and the codec's text of its value or error."""
+
+    state: State
+    value: str
+
+    @property
+    def resolved(self) -> bool:
+        return self.state is State.RESOLVED

@@ -1,0 +1,62 @@
+"""Settings, with Celery's configuration as their home: `durable_*` keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from durable_celery.codec import DEFAULT_MAX_PAYLOAD
+from durable_celery.errors import StoreMisconfigured
+from durable_celery.store import DEFAULT_RETENTION_MS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `durable_*` settings mean inside; durations are milliseconds here and seconds there."""
+
+    store_url: str | None = None
+    key_prefix: str = "dc"
+    lease_ms: int = 10_000
+    retention_ms: int = DEFAULT_RETENTION_MS
+    max_attempts: int = 5
+    max_payload: int = DEFAULT_MAX_PAYLOAD
+    store_timeout_s: float = 2.0
+
+    @classmethod
+    def read(cls, conf: Mapping[str, Any]) -> Settings:
+        """From Celery's configuration; raises StoreMisconfigured for a value that cannot be meant."""
+        defaults = cls()
+        settings = cls(
+            store_url=_said(conf, "durable_store_url", None),
+            key_prefix=str(_said(conf, "durable_key_prefix", defaults.key_prefix)),
+            lease_ms=_ms(conf, "durable_lease", defaults.lease_ms),
+            retention_ms=_ms(conf, "durable_retention", defaults.retention_ms),
+            max_attempts=int(_said(conf, "durable_max_attempts", defaults.max_attempts)),
+            max_payload=int(_said(conf, "durable_max_payload", defaults.max_payload)),
+            store_timeout_s=float(_said(conf, "durable_store_timeout", defaults.store_timeout_s)),
+        )
+        if settings.lease_ms < 300:
+            raise StoreMisconfigured("durable_lease is the seconds a worker may be silent; less than 0.3 cannot be kept")
+        if settings.max_attempts < 1:
+            raise StoreMisconfigured("durable_max_attempts is 1 or more")
+        if "{" in settings.key_prefix or "}" in settings.key_prefix:
+            raise StoreMisconfigured("durable_key_prefix must not hold braces: they mark the hash tag")
+        return settings
+
+
+def _said(conf: Mapping[str, Any], key: str, default: Any) -> Any:
+    """A setting, also in the capitals that `namespace="CELERY"` asks for."""
+    for name in (key, key.upper()):
+        value = conf.get(name)
+        if value is not None:
+            return value
+    return default
+
+
+def _ms(conf: Mapping[str, Any], key: str, default_ms: int) -> int:
+    value = _said(conf, key, None)
+    if value is None:
+        return default_ms
+    seconds = value.total_seconds() if hasattr(value, "total_seconds") else float(value)
+    return round(seconds * 1000)

@@ -1,0 +1,101 @@
+"""Starting an execution: from a call to a recorded promise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from durable_celery.codec import Codec
+from durable_celery.errors import FunctionNotFound, IdConflict
+from durable_celery.registry import Options, Registered, Registry, check_arguments
+from durable_celery.settings import Settings
+from durable_celery.store import Created, NewPromise, Ready, Store
+
+logger = logging.getLogger("durable_celery")
+
+
+class Starter:
+    """Records executions and hints that they are ready. The parts are asked for at each call."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        codec: Codec,
+        settings: Callable[[], Settings],
+        store: Callable[[], Store],
+        publish: Callable[[Sequence[Ready]], None],
+        mirror: bool,
+    ) -> None:
+        self._registry = registry
+        self._codec = codec
+        self._settings = settings
+        self._store = store
+        self._publish = publish
+        self._mirror = mirror
+
+    def start(
+        self,
+        promise_id: str,
+        function: str,
+        version: int,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: Options,
+        canvas: str = "",
+    ) -> Created:
+        """Record and publish. Attaches to an execution of the same call; raises IdConflict for another one."""
+        created = self.record(promise_id, function, version, args, kwargs, options, canvas)
+        p = created.promise
+        if created.fresh and not options.delay_ms:
+            try:
+                self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
+            except Exception as error:
+                logger.warning("%s is recorded but could not be published now; a sweep will do it: %s", p.id, error)
+        return created
+
+    def record(
+        self,
+        promise_id: str,
+        function: str,
+        version: int,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: Options,
+        canvas: str = "",
+    ) -> Created:
+        """Record only: from here on it is accepted."""
+        registered = self._registered(function, version)
+        if registered is not None:
+            check_arguments(registered, args, kwargs)
+            options = options.over(registered.options)
+        payload, digest = self._codec.call(function, args, kwargs)
+        retention_ms = self._settings().retention_ms if options.retention_ms is None else options.retention_ms
+        created = self._store().create(
+            NewPromise(
+                id=promise_id,
+                function=function,
+                version=version,
+                args=payload,
+                digest=digest,
+                queue=options.queue or "",
+                priority="" if options.priority is None else str(options.priority),
+                canvas=canvas,
+                timeout_ms=options.timeout_ms,
+                delay_ms=options.delay_ms or 0,
+                retention_ms=retention_ms,
+                tags=self._codec.encode(options.tags, "tags") if options.tags else "",
+                mirror=self._mirror,
+            )
+        )
+        found = created.promise
+        if not created.fresh and (found.function, found.digest) != (function, digest):
+            raise IdConflict.of(promise_id, found.function, function)
+        return created
+
+    def _registered(self, function: str, version: int) -> Registered | None:
+        try:
+            return self._registry.get(function, version)
+        except FunctionNotFound:
+            return None  # registered where it is executed; a name is enough here

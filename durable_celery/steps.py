@@ -1,0 +1,82 @@
+"""What an execution has done so far, for people: its journal as a list of steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from durable_celery import ids
+from durable_celery.codec import Codec
+from durable_celery.journal import DELIVERED, Entry, decode_outcome
+from durable_celery.promise import Promise, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One operation of an execution. Times are epoch milliseconds; `ended_at` is None while it is open."""
+
+    id: str
+    name: str
+    kind: str
+    state: State
+    started_at: int | None
+    ended_at: int | None
+    tries: int = 1
+    error: str | None = None
+
+
+def steps_of(promise: Promise, journal: Mapping[str, str], codec: Codec) -> list[Step]:
+    """The recorded steps in order of position, and the one that runs, when its worker has said so."""
+    steps = [
+        (path, _step(promise, path, Entry.decode(text), journal.get(path + DELIVERED), codec))
+        for path, text in journal.items()
+        if not path.endswith(DELIVERED)
+    ]
+    running = _running(promise)
+    if running is not None and running[0] not in journal:
+        steps.append(running)
+    return [step for _, step in sorted(steps, key=lambda pair: _order(pair[0]))]
+
+
+def _step(promise: Promise, path: str, entry: Entry, delivered: str | None, codec: Codec) -> Step:
+    state, payload = entry.state, entry.payload
+    refers = entry.kind in ("rpc", "promise", "detached") and state is State.PENDING
+    if delivered is not None:
+        outcome = decode_outcome(delivered)
+        state, payload = outcome.state, outcome.value
+    return Step(
+        id=entry.payload if refers else ids.child_id(promise.id, path),
+        name=entry.name,
+        kind=entry.kind,
+        state=state,
+        started_at=entry.started_at,
+        ended_at=entry.ended_at,
+        tries=entry.tries,
+        error=_message(payload, codec) if state is State.REJECTED else None,
+    )
+
+
+def _running(promise: Promise) -> tuple[str, Step] | None:
+    if promise.holder is None or not promise.running:
+        return None
+    path, started_at, kind, name = promise.running.split(" ", 3)
+    step = Step(
+        id=ids.child_id(promise.id, path),
+        name=name,
+        kind=kind,
+        state=State.PENDING,
+        started_at=int(started_at),
+        ended_at=None,
+    )
+    return path, step
+
+
+def _message(payload: str, codec: Codec) -> str:
+    record: Any = codec.decode(payload)
+    return f"{record['type']}: {record['message']}" if isinstance(record, dict) and "type" in record else payload
+
+
+def _order(path: str) -> list[int]:
+    return [int(part) for part in re.split(r"\.", path)]

@@ -1,0 +1,292 @@
+"""The store's contract: one method per verb, and the guarantee is its docstring.
+
+A store keeps promises, the journals of executions, and what is due. Every verb
+is atomic. Verbs that a holder calls are fenced by its token (epoch and nonce,
+given at `claim`) and, where they follow from what the holder has read, by the
+journal's cursor: they raise `LeaseLost` and change nothing when another worker
+holds the execution, nobody does, or its promise is settled.
+
+Time is the store's own. A passed deadline is applied before anything else a
+verb does, so a deadline wins at its instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from durable_celery.promise import Outcome, Promise, State
+
+#: Retention of a settled promise and its tree, in milliseconds: seven days.
+DEFAULT_RETENTION_MS = 7 * 24 * 3600 * 1000
+#: How long a ready execution waits for its hint before the sweep publishes it again.
+GRACE_MS = 2000
+#: The longest pause between two publications of the same ready execution.
+MAX_BACKOFF_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPromise:
+    """What `create` and `spawn` are told. Without a function it is an external promise.
+
+    `key` is the specification's idempotency key, `timer` turns a passed deadline
+    into success, `mirror` keeps the settled record due until `mirrored` is called.
+    """
+
+    id: str
+    function: str = ""
+    version: int = 1
+    args: str = ""
+    digest: str = ""
+    queue: str = ""
+    priority: str = ""
+    canvas: str = ""
+    parent: str = ""
+    tree: str = ""
+    tags: str = ""
+    key: str = ""
+    timeout_ms: int | None = None
+    delay_ms: int = 0
+    retention_ms: int = DEFAULT_RETENTION_MS
+    timer: bool = False
+    mirror: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An execution that some worker should attempt: what a publisher needs to say so.
+
+    `attempts` counts those made before; `canvas` is the envelope it came in, if any.
+    """
+
+    id: str
+    function: str
+    version: int
+    queue: str
+    priority: str
+    canvas: str
+    attempts: int = 0
+
+
+class Creation(StrEnum):
+    """What `create` found: a new record, one with the same idempotency key, or another."""
+
+    FRESH = "OK"
+    DEDUPLICATED = "DEDUP"
+    EXISTS = "EXISTS"
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    how: Creation
+    promise: Promise
+
+    @property
+    def fresh(self) -> bool:
+        return self.how is Creation.FRESH
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The right to attempt one execution: its id, the token that proves it, the lease's length."""
+
+    id: str
+    token: str
+    lease_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An accepted claim: the hold, the record, the whole journal, and the store's time."""
+
+    hold: Hold
+    promise: Promise
+    journal: dict[str, str]
+    cursor: int
+    now_ms: int
+
+
+class Refusal(StrEnum):
+    ABSENT = "ABSENT"
+    NOT_READY = "NOTREADY"
+    SETTLED = "SETTLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refused claim, and the record when there is one."""
+
+    why: Refusal
+    promise: Promise | None
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """One thing an execution waits for, delivered into its journal at `path`.
+
+    Either a promise (`promise_id`) or an instant (`due_at`, epoch ms).
+    """
+
+    path: str
+    promise_id: str = ""
+    due_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Awaits that belong together: the execution is woken when `need` of them are there,
+    or, with `fail_fast`, when one of them failed."""
+
+    awaits: tuple[Await, ...]
+    need: int
+    fail_fast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Whether the execution is now suspended, and what was already there to deliver."""
+
+    suspended: bool
+    delivered: dict[str, Outcome] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One line of a heartbeat: the hold, and what runs at the moment ("" for nothing new)."""
+
+    hold: Hold
+    running: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What a sweep found due, and when it should look again at the latest."""
+
+    ready: tuple[Ready, ...]
+    backlog: int
+    next_due_ms: int | None
+    parked: tuple[str, ...] = ()
+
+
+class Presence(Protocol):
+    """How workers see that one of them is gone, long before its leases end."""
+
+    def attend(self) -> None:
+        """Be present from now on, until `leave` or the end of this process, however it ends."""
+
+    def gone(self) -> list[str]:
+        """The nodes that were missed twice in a row. Ask several times a second."""
+
+    def leave(self) -> None:
+        """Not present any more, and not to be missed."""
+
+
+class Alone:
+    """Presence where there is only this process: nobody is ever missed."""
+
+    def attend(self) -> None:
+        """There is nobody to tell."""
+
+    def gone(self) -> list[str]:
+        return []
+
+    def leave(self) -> None:
+        """There is nobody to tell."""
+
+
+class Store(Protocol):
+    """Everything the engine and the doors ask of a store."""
+
+    def check(self) -> None:
+        """Refuse a store that could lose promises: StoreMisconfigured says which setting to change."""
+
+    def create(self, new: NewPromise, *, strict: bool = False) -> Created:
+        """T1. Record a promise unless the id is taken; a new execution is ready from this instant on.
+
+        Nothing needs to follow for it to be executed: the sweep publishes what
+        the caller could not.
+        """
+
+    def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
+        """T2. Take a ready execution: a new epoch and nonce, the lease, and the journal in one answer."""
+
+    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> None:
+        """T3. Write entries at their paths, once, and renew the lease; crashes so far are forgiven."""
+
+    def spawn(self, hold: Hold, cursor: int, path: str, entry: str, child: NewPromise) -> Created:
+        """T4. A checkpoint and the creation of a child in one step.
+
+        The child's deadline is not later than the parent's. An id that exists is
+        attached to; when function or digest differ nothing is written and
+        IdConflict is raised.
+        """
+
+    def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
+        """T5, T6. Leave until a group is complete, unless one already is: then stay, and be given it.
+
+        With `peek` the execution stays in any case and is given what is there.
+        Raises PromiseNotFound when an awaited promise does not exist.
+        """
+
+    def fulfil(
+        self, hold: Hold, cursor: int, outcome: Outcome, entries: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Ready, ...]:
+        """T7. Settle one's own promise; deliver it to who waits; answer who became ready by it."""
+
+    def settle(
+        self, promise_id: str, state: State, value: str, *, key: str = "", strict: bool = False
+    ) -> tuple[Creation, Promise, tuple[Ready, ...]]:
+        """T8. Settle an external promise; FRESH, DEDUPLICATED or EXISTS by the specification's table.
+
+        Raises PromiseNotFound, and NotExternal for an execution.
+        """
+
+    def beat(self, beats: Sequence[Beat]) -> frozenset[str]:
+        """T9. Renew leases; answers the ids whose lease is not this holder's any more."""
+
+    def sweep(self, max_attempts: int, limit: int = 100) -> Sweep:
+        """T10. Apply what is due: deadlines, timers, lapsed leases; answer what should be published.
+
+        An execution whose lease lapsed `max_attempts` times without progress is parked.
+        """
+
+    def crashed(self, promise_id: str, holder: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
+        """T11. Treat one lease as lapsed now, when `holder` has it: its process is known to be dead."""
+
+    def lapse(self, node: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
+        """T11 for a whole worker: every lease held from `node` lapses now."""
+
+    def release(self, hold: Hold) -> tuple[Ready, ...]:
+        """T12. Give the execution back, ready at once; not a crash."""
+
+    def cancel(self, promise_id: str) -> tuple[Creation, Promise, tuple[Ready, ...]]:
+        """T13. Settle a promise as cancelled, and every pending promise below it."""
+
+    def park(self, hold: Hold, reason: str) -> None:
+        """T14. Set the execution aside until `resume`; nothing recorded is touched."""
+
+    def resume(self, promise_id: str) -> tuple[Ready, ...]:
+        """T14. Make a parked execution ready again, its crashes forgiven."""
+
+    def mirrored(self, promise_ids: Iterable[str]) -> None:
+        """T19. The outcomes of these executions were told to Celery; no need to publish them again."""
+
+    def get(self, promise_id: str) -> Promise:
+        """The record, projected; raises PromiseNotFound."""
+
+    def read(self, promise_id: str) -> tuple[Promise, dict[str, str]]:
+        """The record and the journal, in one look; raises PromiseNotFound."""
+
+    def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
+        """Call `notify` (from any thread) when the promise may have settled; returns what ends it.
+
+        A hint only: whoever waits also looks from time to time.
+        """
+
+    def presence(self, node: str) -> Presence:
+        """The presence of one worker, by its node name."""
+
+    def close(self) -> None:
+        """Give back connections and threads. The store may be used again afterwards."""

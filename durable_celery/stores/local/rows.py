@@ -1,0 +1,269 @@
+"""What LocalStore keeps, and the rules that several verbs share.
+
+The counterpart of `redis/lua/rules/`: same names, same order of events.
+Everything here runs inside one verb, under the store's lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+
+from durable_celery import ids
+from durable_celery.errors import LeaseLost
+from durable_celery.promise import Outcome, Phase, Promise, State
+from durable_celery.store import GRACE_MS, NewPromise, Ready
+from durable_celery.stores.local.index import Index
+
+
+@dataclass(slots=True)
+class Registration:
+    """Who counts a delivery: the groups (number, fail fast) of one suspension, known by its epoch."""
+
+    epoch: int
+    groups: list[tuple[int, bool]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Row:
+    """One promise with all that belongs to it; `promise` is replaced, never changed."""
+
+    promise: Promise
+    new: NewPromise
+    journal: dict[str, str] = field(default_factory=dict)
+    cursor: int = 0
+    token: str = ""
+    born_by: str = ""
+    awaiters: dict[tuple[str, str], Registration] = field(default_factory=dict)
+    timers: dict[str, Registration] = field(default_factory=dict)
+    left: dict[int, int] = field(default_factory=dict)
+    published: int = 0
+    expires_at: int | None = None
+
+    def set(self, **changes: object) -> None:
+        self.promise = replace(self.promise, **changes)  # type: ignore[arg-type]
+
+
+class Rows:
+    """All rows, what of them is due when, and what the running verb has done so far."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Row] = {}
+        self.trees: dict[str, dict[str, None]] = {}
+        self.deadline: Index[str] = Index()
+        self.lease: Index[str] = Index()
+        self.ready: Index[str] = Index()
+        self.timer: Index[tuple[str, str]] = Index()
+        self._expiring: list[tuple[int, str]] = []
+        self.begin(0)
+
+    def begin(self, now: int) -> None:
+        """A verb starts, at this instant."""
+        self.now = now
+        self.woken: list[str] = []
+        self.parked: list[str] = []
+        self.notices: list[str] = []
+        self.fulfilling = ""
+        while self._expiring and self._expiring[0][0] <= now:
+            at, promise_id = heappop(self._expiring)
+            row = self.by_id.get(promise_id)
+            if row is not None and row.expires_at == at:
+                self._forget(promise_id, row)
+
+    def live(self, promise_id: str) -> State | None:
+        """The state after a passed deadline was applied; None when there is no such promise."""
+        row = self.by_id.get(promise_id)
+        if row is None:
+            return None
+        if row.promise.state is State.PENDING and self.past(row):
+            self.settle(row, verdict(row), "", at=row.promise.deadline_at)
+        return row.promise.state
+
+    def past(self, row: Row) -> bool:
+        return row.promise.deadline_at is not None and row.promise.deadline_at <= self.now
+
+    def projected(self, row: Row) -> Promise:
+        """The record as it reads: a passed deadline shows, although no verb has applied it yet."""
+        found = row.promise
+        if found.state.settled or not self.past(row):
+            return found
+        phase = Phase.NONE if found.phase is Phase.NONE else Phase.DONE
+        return replace(found, state=verdict(row), settled_at=found.deadline_at, phase=phase, holder=None, running="")
+
+    def own(self, promise_id: str, token: str) -> Row:
+        """The pending row whose token this is; raises LeaseLost."""
+        if self.live(promise_id) is not State.PENDING or self.by_id[promise_id].token != token:
+            raise LeaseLost(promise_id)
+        return self.by_id[promise_id]
+
+    def held(self, promise_id: str, token: str, cursor: int | None = None) -> Row:
+        """The row that this token holds, with its journal at this cursor; raises LeaseLost."""
+        row = self.own(promise_id, token)
+        if row.promise.phase is not Phase.ACQUIRED or (cursor is not None and row.cursor != cursor):
+            raise LeaseLost(promise_id)
+        return row
+
+    def birth(self, new: NewPromise, latest: int | None = None) -> Row:
+        """A new row; its deadline is not later than `latest`."""
+        wanted = None if new.timeout_ms is None else self.now + new.timeout_ms
+        deadline_at = min((at for at in (latest, wanted) if at is not None), default=None)
+        not_before_at = self.now + new.delay_ms if new.function and new.delay_ms > 0 else None
+        row = self.by_id[new.id] = Row(record(new, self.now, deadline_at, not_before_at), new)
+        if deadline_at is not None:
+            self.deadline.set(new.id, deadline_at)
+        self.trees.setdefault(row.promise.tree, {})[new.id] = None
+        if new.function:
+            self.ready.set(new.id, not_before_at or self.now + GRACE_MS)
+        self.live(new.id)
+        return row
+
+    def write(self, row: Row, entries: list[tuple[str, str]]) -> None:
+        """Entries at their paths, once; progress forgives crashes."""
+        for path, entry in entries:
+            row.journal.setdefault(path, entry)
+        row.cursor += len(entries)
+        if entries:
+            row.set(crashes=0)
+
+    def wake(self, row: Row) -> None:
+        row.set(phase=Phase.READY)
+        row.published = 0
+        self.ready.set(row.promise.id, self.now + GRACE_MS)
+        self.woken.append(row.promise.id)
+
+    def unhold(self, row: Row) -> None:
+        """The lease has ended, its token is worth nothing."""
+        row.token = ""
+        row.set(holder=None, running="")
+        self.lease.drop(row.promise.id)
+
+    def disarm(self, row: Row) -> None:
+        for path in row.timers:
+            self.timer.drop((row.promise.id, path))
+        row.timers.clear()
+
+    def deliver(self, awaiter: str, path: str, how: Registration, outcome: Outcome) -> None:
+        """Put an outcome into the journal of who waits for it; wake it when a group of its is complete."""
+        row = self.by_id.get(awaiter)
+        if row is None or row.promise.state is not State.PENDING:
+            return
+        if self.past(row):
+            self.live(awaiter)
+            return
+        if path + "!" in row.journal:
+            return
+        row.journal[path + "!"] = delivery(outcome)
+        if row.promise.phase is not Phase.SUSPENDED or row.promise.attempt != how.epoch:
+            return
+        complete = False
+        for group, fail_fast in how.groups:
+            row.left[group] -= 1
+            complete = complete or row.left[group] <= 0 or (fail_fast and not outcome.resolved)
+        if complete:
+            self.wake(row)
+
+    def settle(self, row: Row, state: State, value: str, at: int | None = None) -> None:
+        """The one transition out of pending."""
+        promise_id = row.promise.id
+        phase = Phase.NONE if row.promise.phase is Phase.NONE else Phase.DONE
+        settled_at = self.now if at is None else at
+        row.set(state=state, value=value, settled_at=settled_at, phase=phase, holder=None, running="")
+        row.published = 0
+        self.lease.drop(promise_id)
+        self.deadline.drop(promise_id)
+        self.ready.drop(promise_id)
+        if row.new.mirror:
+            self.ready.set(promise_id, self.now + GRACE_MS)
+            if promise_id != self.fulfilling:
+                self.woken.append(promise_id)
+        self.disarm(row)
+        self.notices.append(promise_id)
+        awaiters, row.awaiters = row.awaiters, {}
+        self._expire(row)
+        for (awaiter, path), how in awaiters.items():
+            self.deliver(awaiter, path, how, Outcome(state, value))
+
+    def lapse(self, row: Row, max_attempts: int, reason: str) -> None:
+        """A lease that ended without its holder saying so."""
+        crashes = row.promise.crashes + 1
+        self.unhold(row)
+        row.set(crashes=crashes, reason=reason)
+        if crashes < max_attempts:
+            self.wake(row)
+            return
+        reason = f"{crashes} attempts in a row ended without progress; the last: {reason}"
+        row.set(phase=Phase.PARKED, reason=reason)
+        self.notices.append(row.promise.id)
+        self.parked.append(row.promise.id)
+
+    def below(self, promise_id: str) -> list[str]:
+        """Every promise below this one in its tree, parents before their children."""
+        children: dict[str, list[str]] = {}
+        for member in self.trees.get(self.by_id[promise_id].promise.tree, ()):
+            parent = self.by_id[member].promise.parent or ids.parent_of(member) or ""
+            children.setdefault(parent, []).append(member)
+        found = list(children.get(promise_id, ()))
+        for member in found:
+            found.extend(children.get(member, ()))
+        return found
+
+    def publishable(self) -> tuple[Ready, ...]:
+        """What a publisher needs to know of every id that became ready."""
+        rows = (self.by_id[promise_id].promise for promise_id in dict.fromkeys(self.woken))
+        return tuple(Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas) for p in rows)
+
+    def _expire(self, row: Row) -> None:
+        """A settled tree lives as long as its root; those that settle later from then on."""
+        tree = row.promise.tree
+        root = self.by_id.get(tree)
+        if root is not None and root.promise.state is State.PENDING:
+            return
+        at = self.now + max(row.new.retention_ms, GRACE_MS)
+        members = list(self.trees[tree]) if row is root else [row.promise.id]
+        for member in members:
+            other = self.by_id[member]
+            if other.promise.state.settled:
+                other.expires_at = at
+                heappush(self._expiring, (at, member))
+
+    def _forget(self, promise_id: str, row: Row) -> None:
+        del self.by_id[promise_id]
+        self.ready.drop(promise_id)
+        members = self.trees[row.promise.tree]
+        del members[promise_id]
+        if not members:
+            del self.trees[row.promise.tree]
+
+
+def verdict(row: Row) -> State:
+    """What a passed deadline makes of a promise."""
+    return State.RESOLVED if row.new.timer else State.TIMEDOUT
+
+
+def delivery(outcome: Outcome) -> str:
+    """An outcome as an awaiter's journal keeps it."""
+    return f"{outcome.state.code}\n{outcome.value}"
+
+
+def record(new: NewPromise, now: int, deadline_at: int | None, not_before_at: int | None) -> Promise:
+    """The record that a new promise begins with."""
+    return Promise(
+        id=new.id,
+        state=State.PENDING,
+        phase=Phase.READY if new.function else Phase.NONE,
+        function=new.function,
+        version=new.version,
+        args=new.args,
+        digest=new.digest,
+        queue=new.queue,
+        priority=new.priority,
+        canvas=new.canvas,
+        parent=new.parent,
+        tree=new.tree or new.id,
+        tags=new.tags,
+        mirror=new.mirror,
+        key_for_create=new.key,
+        created_at=now,
+        deadline_at=deadline_at,
+        not_before_at=not_before_at,
+    )

@@ -1,0 +1,301 @@
+"""LocalStore: the same verbs and the same answers, in this process's memory, under one lock.
+
+For tests, and for programs that want the model without a server. What it keeps
+ends with the process.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from durable_celery.clock import Clock, SystemClock
+from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound
+from durable_celery.promise import Outcome, Phase, Promise, State
+from durable_celery.store import (
+    GRACE_MS,
+    MAX_BACKOFF_MS,
+    Alone,
+    Beat,
+    Claimed,
+    Created,
+    Creation,
+    Group,
+    Hold,
+    NewPromise,
+    Ready,
+    Refusal,
+    Refused,
+    Suspension,
+    Sweep,
+)
+from durable_celery.stores.guards import check_groups, check_settleable
+from durable_celery.stores.local import waiting
+from durable_celery.stores.local.rows import Rows
+
+_LAPSED = "its lease ran out (the worker was frozen, cut off, or lost with its host)"
+
+
+class LocalStore:
+    """Promises in memory. `clock` is injected for tests."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self._lock = threading.RLock()
+        self._rows = Rows()
+        self._watching: dict[str, list[Callable[[], None]]] = {}
+
+    @contextmanager
+    def _verb(self) -> Iterator[Rows]:
+        """One atomic transition: the lock, one reading of the clock, and the notices after it."""
+        notify: list[Callable[[], None]] = []
+        try:
+            with self._lock:
+                self._rows.begin(self.clock.now_ms())
+                try:
+                    yield self._rows
+                finally:
+                    notify = [each for settled in self._rows.notices for each in self._watching.get(settled, ())]
+        finally:
+            for each in notify:
+                each()
+
+    def check(self) -> None:
+        """Memory needs no settings."""
+
+    def create(self, new: NewPromise, *, strict: bool = False) -> Created:
+        with self._verb() as rows:
+            state = rows.live(new.id)
+            if state is None:
+                return Created(Creation.FRESH, rows.birth(new).promise)
+            found = rows.by_id[new.id].promise
+            same = new.key != "" and found.key_for_create == new.key
+            dedup = same and (state is State.PENDING or not strict)
+            return Created(Creation.DEDUPLICATED if dedup else Creation.EXISTS, found)
+
+    def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
+        with self._verb() as rows:
+            state = rows.live(promise_id)
+            if state is None:
+                return Refused(Refusal.ABSENT, None)
+            row = rows.by_id[promise_id]
+            found = row.promise
+            if state is not State.PENDING:
+                return Refused(Refusal.SETTLED, found)
+            if found.phase is not Phase.READY or (found.not_before_at or 0) > rows.now:
+                return Refused(Refusal.NOT_READY, found)
+            started_at = found.started_at or rows.now
+            row.set(phase=Phase.ACQUIRED, holder=worker, attempt=found.attempt + 1, started_at=started_at)
+            row.token = f"{row.promise.attempt}:{secrets.token_hex(6)}"
+            row.published = 0
+            rows.ready.drop(promise_id)
+            rows.lease.set(promise_id, rows.now + lease_ms)
+            hold = Hold(promise_id, row.token, lease_ms)
+            return Claimed(hold, row.promise, dict(row.journal), row.cursor, rows.now)
+
+    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> None:
+        with self._verb() as rows:
+            row = rows.held(hold.id, hold.token)
+            if entries and row.cursor == cursor + len(entries) and entries[0][0] in row.journal:
+                return  # the reply was lost
+            row = rows.held(hold.id, hold.token, cursor)
+            rows.write(row, list(entries))
+            rows.lease.set(hold.id, rows.now + hold.lease_ms)
+
+    def spawn(self, hold: Hold, cursor: int, path: str, entry: str, child: NewPromise) -> Created:
+        with self._verb() as rows:
+            row = rows.held(hold.id, hold.token)
+            mark = f"{hold.token}/{cursor}"
+            if row.cursor == cursor + 1 and row.journal.get(path) == entry:  # the reply was lost
+                born = rows.by_id[child.id]
+                return Created(Creation.FRESH if born.born_by == mark else Creation.EXISTS, born.promise)
+            row = rows.held(hold.id, hold.token, cursor)
+            how = Creation.FRESH
+            if rows.live(child.id) is not None:
+                how, taken = Creation.EXISTS, rows.by_id[child.id].promise
+                if (taken.function, taken.digest) != (child.function, child.digest):
+                    raise IdConflict.of(child.id, taken.function, child.function)
+            else:
+                rows.birth(child, row.promise.deadline_at).born_by = mark
+            rows.write(row, [(path, entry)])
+            rows.lease.set(hold.id, rows.now + hold.lease_ms)
+            return Created(how, rows.by_id[child.id].promise)
+
+    def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
+        check_groups(groups)
+        with self._verb() as rows:
+            row = rows.own(hold.id, hold.token)
+            if row.promise.phase is not Phase.ACQUIRED:
+                return Suspension(True)  # the reply was lost
+            row = rows.held(hold.id, hold.token, cursor)
+            found = waiting.look(rows, row, groups)
+            if found.complete or peek:
+                return Suspension(False, found.there)
+            waiting.leave(rows, row, found)
+            return Suspension(True)
+
+    def fulfil(
+        self, hold: Hold, cursor: int, outcome: Outcome, entries: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Ready, ...]:
+        with self._verb() as rows:
+            rows.fulfilling = hold.id
+            if rows.live(hold.id) is outcome.state and rows.by_id[hold.id].token == hold.token:
+                return ()  # the reply was lost
+            row = rows.held(hold.id, hold.token, cursor)
+            rows.write(row, list(entries))
+            rows.settle(row, outcome.state, outcome.value)
+            return rows.publishable()
+
+    def settle(
+        self, promise_id: str, state: State, value: str, *, key: str = "", strict: bool = False
+    ) -> tuple[Creation, Promise, tuple[Ready, ...]]:
+        check_settleable(state)
+        with self._verb() as rows:
+            current = rows.live(promise_id)
+            if current is None:
+                raise PromiseNotFound(promise_id)
+            row = rows.by_id[promise_id]
+            if row.promise.phase is not Phase.NONE:
+                raise NotExternal(promise_id)
+            how = Creation.EXISTS
+            if current is State.PENDING:
+                row.set(key_for_settle=key)
+                rows.settle(row, state, value)
+                how = Creation.FRESH
+            elif current is State.TIMEDOUT:
+                how = Creation.EXISTS if strict else Creation.DEDUPLICATED
+            elif key and row.promise.key_for_settle == key and (not strict or current is state):
+                how = Creation.DEDUPLICATED
+            return how, row.promise, rows.publishable()
+
+    def cancel(self, promise_id: str) -> tuple[Creation, Promise, tuple[Ready, ...]]:
+        with self._verb() as rows:
+            state = rows.live(promise_id)
+            if state is None:
+                raise PromiseNotFound(promise_id)
+            row = rows.by_id[promise_id]
+            if state is not State.PENDING:
+                return Creation.EXISTS, row.promise, rows.publishable()
+            rows.settle(row, State.CANCELED, "")
+            for member in rows.below(promise_id):
+                if rows.live(member) is State.PENDING:
+                    rows.settle(rows.by_id[member], State.CANCELED, "")
+            return Creation.FRESH, row.promise, rows.publishable()
+
+    def beat(self, beats: Sequence[Beat]) -> frozenset[str]:
+        with self._verb() as rows:
+            lost = set()
+            for beat in beats:
+                try:
+                    row = rows.held(beat.hold.id, beat.hold.token)
+                except LeaseLost:
+                    lost.add(beat.hold.id)
+                    continue
+                rows.lease.set(beat.hold.id, rows.now + beat.hold.lease_ms)
+                if beat.running:
+                    row.set(running=beat.running)
+            return frozenset(lost)
+
+    def sweep(self, max_attempts: int, limit: int = 100) -> Sweep:
+        with self._verb() as rows:
+            for promise_id in rows.deadline.until(rows.now, limit):
+                rows.live(promise_id)
+            for promise_id, path in rows.timer.until(rows.now, limit):
+                rows.timer.drop((promise_id, path))
+                how = rows.by_id[promise_id].timers.pop(path, None)
+                if how is not None:
+                    rows.deliver(promise_id, path, how, Outcome(State.RESOLVED, ""))
+            for promise_id in rows.lease.until(rows.now, limit):
+                if rows.live(promise_id) is State.PENDING:
+                    rows.lapse(rows.by_id[promise_id], max_attempts, _LAPSED)
+            for promise_id in rows.ready.until(rows.now, limit):
+                row = rows.by_id[promise_id]
+                row.published += 1
+                rows.ready.set(promise_id, rows.now + min(GRACE_MS * 2**row.published, MAX_BACKOFF_MS))
+                rows.woken.append(promise_id)
+            indexes = (rows.deadline, rows.timer, rows.lease, rows.ready)
+            soonest = min((at for index in indexes if (at := index.soonest()) is not None), default=None)
+            next_due_ms = None if soonest is None else max(0, soonest - rows.now)
+            return Sweep(rows.publishable(), len(rows.ready), next_due_ms, tuple(rows.parked))
+
+    def crashed(self, promise_id: str, holder: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
+        with self._verb() as rows:
+            if rows.live(promise_id) is State.PENDING:
+                row = rows.by_id[promise_id]
+                if row.promise.phase is Phase.ACQUIRED and row.promise.holder == holder:
+                    rows.lapse(row, max_attempts, reason)
+                elif row.promise.phase is Phase.READY and (row.promise.not_before_at or 0) <= rows.now:
+                    rows.wake(row)
+            return rows.publishable()
+
+    def lapse(self, node: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
+        with self._verb() as rows:
+            for promise_id in rows.lease.all():
+                row = rows.by_id[promise_id]
+                if (row.promise.holder or "").startswith(node + "/") and rows.live(promise_id) is State.PENDING:
+                    rows.lapse(row, max_attempts, reason)
+            return rows.publishable()
+
+    def release(self, hold: Hold) -> tuple[Ready, ...]:
+        with self._verb() as rows:
+            row = rows.held(hold.id, hold.token)
+            rows.unhold(row)
+            rows.wake(row)
+            return rows.publishable()
+
+    def park(self, hold: Hold, reason: str) -> None:
+        with self._verb() as rows:
+            row = rows.held(hold.id, hold.token)
+            rows.unhold(row)
+            row.set(phase=Phase.PARKED, reason=reason)
+            rows.notices.append(hold.id)
+
+    def resume(self, promise_id: str) -> tuple[Ready, ...]:
+        with self._verb() as rows:
+            state = rows.live(promise_id)
+            if state is None:
+                raise PromiseNotFound(promise_id)
+            row = rows.by_id[promise_id]
+            if state is State.PENDING and row.promise.phase is Phase.PARKED:
+                row.set(crashes=0, reason="")
+                rows.wake(row)
+            return rows.publishable()
+
+    def mirrored(self, promise_ids: Iterable[str]) -> None:
+        with self._verb() as rows:
+            for promise_id in promise_ids:
+                row = rows.by_id.get(promise_id)
+                if row is not None and row.promise.phase is Phase.DONE:
+                    rows.ready.drop(promise_id)
+                    row.set(mirrored=True)
+
+    def get(self, promise_id: str) -> Promise:
+        return self.read(promise_id)[0]
+
+    def read(self, promise_id: str) -> tuple[Promise, dict[str, str]]:
+        with self._verb() as rows:
+            row = rows.by_id.get(promise_id)
+            if row is None:
+                raise PromiseNotFound(promise_id)
+            return rows.projected(row), dict(row.journal)
+
+    def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
+        with self._lock:
+            self._watching.setdefault(promise_id, []).append(notify)
+        return lambda: self._unwatch(promise_id, notify)
+
+    def _unwatch(self, promise_id: str, notify: Callable[[], None]) -> None:
+        with self._lock:
+            waiting = self._watching.get(promise_id, [])
+            if notify in waiting:
+                waiting.remove(notify)
+            if not waiting:
+                self._watching.pop(promise_id, None)
+
+    def presence(self, node: str) -> Alone:
+        return Alone()
+
+    def close(self) -> None:
+        """Nothing to give back."""

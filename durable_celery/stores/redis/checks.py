@@ -1,0 +1,52 @@
+"""What a Redis must be set up like before promises are trusted to it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import redis
+from redis.exceptions import ResponseError
+
+from durable_celery.errors import StoreMisconfigured
+from durable_celery.stores.redis.keys import LAYOUT
+
+logger = logging.getLogger("durable_celery")
+
+
+def check(client: redis.Redis, key_prefix: str) -> None:
+    """Refuse a server that may evict keys or holds another layout; warn about one without AOF."""
+    memory = _info(client, "memory")
+    policy = memory.get("maxmemory_policy", "noeviction")
+    if int(memory.get("maxmemory", 0)) > 0 and policy != "noeviction":
+        raise StoreMisconfigured(
+            f"this Redis has maxmemory set and maxmemory-policy {policy}: it would delete promises to make room. "
+            "Set it with `CONFIG SET maxmemory-policy noeviction` and in redis.conf, "
+            "or give durable_store_url a Redis of its own"
+        )
+    persistence = _info(client, "persistence")
+    if persistence and not int(persistence.get("aof_enabled", 0)):
+        logger.warning(
+            "this Redis has no append-only file: a restart loses every promise since its last snapshot. "
+            "Set `appendonly yes` (and `appendfsync always` to lose nothing that was acknowledged)"
+        )
+    _check_layout(client, f"{key_prefix}:meta")
+
+
+def _check_layout(client: redis.Redis, meta: str) -> None:
+    client.hsetnx(meta, "layout", str(LAYOUT))
+    client.hsetnx(meta, "partitions", "1")
+    found: Any = client.hmget(meta, ["layout", "partitions"])
+    if [str(part) for part in found] != [str(LAYOUT), "1"]:
+        raise StoreMisconfigured(
+            f"{meta} says layout {found[0]} with {found[1]} partitions; this release reads layout {LAYOUT} "
+            "with 1 partition. Use the release that wrote it, or another durable_key_prefix"
+        )
+
+
+def _info(client: redis.Redis, section: str) -> dict[str, Any]:
+    try:
+        answer: Any = client.info(section)
+    except ResponseError:  # managed servers may forbid INFO
+        return {}
+    return dict(answer)

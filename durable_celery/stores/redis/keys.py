@@ -1,0 +1,72 @@
+"""Where everything lives in Redis: the one home of key and field names.
+
+Every key begins with the partition's prefix `<prefix>:{<partition>}:`; the
+braces are the hash tag that keeps a partition in one Redis Cluster slot.
+
+| key              | type   | holds                                            | lifetime              |
+|------------------|--------|--------------------------------------------------|-----------------------|
+| `r:<id>`         | hash   | the record of a promise (fields below)           | retention, from the   |
+| `j:<id>`         | hash   | journal: `<path>` entry, `<path>!` delivered     | settling of its root  |
+| `t:<id>`         | set    | ids of the tree below a root                     | on                    |
+| `cb:<id>`        | hash   | awaiters: `<id>|<path>` to `<group>|<fail fast>` | until settled         |
+| `ready`          | zset   | id to when its hint is published (again)         | permanent             |
+| `lease`          | zset   | id to when its lease ends                        | permanent             |
+| `deadline`       | zset   | id to its deadline                               | permanent             |
+| `timer`          | zset   | `<id>|<path>` to when it is due                  | permanent             |
+| `workers`        | zset   | node to when it was last seen                    | permanent             |
+| `clock`          | string | milliseconds added to the clock, for tests only  | tests                 |
+
+Channels: `done:<id>` says that a promise may have settled; `node:<node>` is
+subscribed to by a worker for as long as it lives. `<prefix>:meta` keeps the
+layout's version and the number of partitions.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Raised when a release cannot read what an earlier one wrote.
+LAYOUT: Final = 1
+
+#: Record fields, by what they are called in `promise.Promise`.
+FIELDS: Final = {
+    "state": "s",
+    "phase": "t",
+    "function": "f",
+    "version": "v",
+    "args": "a",
+    "digest": "dg",
+    "value": "o",
+    "queue": "q",
+    "priority": "pr",
+    "canvas": "cv",
+    "parent": "p",
+    "tree": "rt",
+    "holder": "w",
+    "attempt": "e",
+    "token": "n",
+    "cursor": "jc",
+    "crashes": "cr",
+    "reason": "why",
+    "running": "run",
+    "tags": "tg",
+    "key_for_create": "k",
+    "key_for_settle": "K",
+    "timer": "tm",
+    "mirror": "m",
+    "mirrored": "md",
+    "retention_ms": "rn",
+    "created_at": "c",
+    "started_at": "st",
+    "settled_at": "z",
+    "deadline_at": "d",
+    "not_before_at": "nb",
+}
+#: Used by the scripts only: bo how often the hint was published, g<n> what group n still waits for,
+#: tp paths of armed timers, th:<path> a timer's group, cn and sn nonces of create and settle.
+INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn")
+
+
+def prefix(name: str, partition: int) -> str:
+    """What every key of a partition begins with."""
+    return f"{name}:{{{partition}}}:"

@@ -1,0 +1,38 @@
+-- What every verb begins with: the clock, and the rules that several verbs share.
+--
+-- All keys are derived from KEYS[1], the partition's prefix with its hash tag,
+-- so a script touches one slot only. Fields and keys: see keys.py.
+-- Payloads are opaque strings: nothing here decodes JSON.
+local P = KEYS[1]
+local GRACE = 2000
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000) + (redis.call('GET', P .. 'clock') or 0)
+local woken, parked = {}, {}
+local fulfilling -- the id whose own holder settles it: it needs no hint
+local settle
+
+local function past(deadline)
+  return deadline and deadline ~= '' and tonumber(deadline) <= now
+end
+
+-- The state of a promise after its deadline was applied; false when there is no such promise.
+local function live(id)
+  local h = redis.call('HMGET', P .. 'r:' .. id, 's', 'd', 'tm')
+  if h[1] == 'P' and past(h[2]) then
+    local state = h[3] == '1' and 'R' or 'T'
+    settle(id, state, '', h[2])
+    return state
+  end
+  return h[1]
+end
+
+local function held(id, token, cursor)
+  local h = redis.call('HMGET', P .. 'r:' .. id, 't', 'n', 'jc')
+  return h[1] == 'A' and h[2] == token and (cursor == '' or tonumber(h[3]) == tonumber(cursor))
+end
+
+local function wake(id)
+  redis.call('HSET', P .. 'r:' .. id, 't', 'Y', 'bo', 0)
+  redis.call('ZADD', P .. 'ready', now + GRACE, id)
+  woken[#woken + 1] = id
+end

@@ -1,0 +1,42 @@
+-- A settled tree lives as long as its root: lifetimes are set when the root is
+-- settled, and for those that settle later at once. Long enough to be read once.
+local function expire(id, tree, retention)
+  local t, life = P .. 't:' .. tree, math.max(tonumber(retention), GRACE)
+  local function lifetime(member)
+    redis.call('PEXPIRE', P .. 'r:' .. member, life)
+    redis.call('PEXPIRE', P .. 'j:' .. member, life)
+  end
+  if tree ~= id then
+    redis.call('ZADD', t, 'XX', 0, id)
+    if redis.call('HGET', P .. 'r:' .. tree, 's') == 'P' then return end
+  else
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', t, 0, 0)) do lifetime(member) end
+  end
+  lifetime(id)
+  if redis.call('ZCOUNT', t, 1, 1) == 0 then redis.call('PEXPIRE', t, life) end
+end
+
+-- The one transition out of pending.
+settle = function(id, state, value, at)
+  local r = P .. 'r:' .. id
+  local h = redis.call('HMGET', r, 't', 'm', 'tp', 'rt', 'rn')
+  redis.call('HSET', r, 's', state, 'o', value, 'z', at or now, 't', h[1] == '-' and '-' or 'F')
+  redis.call('HDEL', r, 'w', 'run', 'tp', 'bo')
+  redis.call('ZREM', P .. 'lease', id)
+  redis.call('ZREM', P .. 'deadline', id)
+  if h[2] == '1' then
+    redis.call('ZADD', P .. 'ready', now + GRACE, id)
+    if id ~= fulfilling then woken[#woken + 1] = id end
+  else
+    redis.call('ZREM', P .. 'ready', id)
+  end
+  disarm(id, h[3])
+  redis.call('PUBLISH', P .. 'done:' .. id, state)
+  local awaiters = redis.call('HGETALL', P .. 'cb:' .. id)
+  redis.call('DEL', P .. 'cb:' .. id)
+  expire(id, h[4], h[5])
+  for i = 1, #awaiters, 2 do
+    local awaiter, path = string.match(awaiters[i], '^(.-)|(.*)$')
+    deliver(awaiter, path, awaiters[i + 1], state, value)
+  end
+end

@@ -1,0 +1,90 @@
+"""Presence: a subscription that dies with its worker.
+
+A lease tells that a worker is gone only when it ends. The kernel tells at once:
+it closes the connection of a killed process, and `PUBSUB NUMSUB` shows any
+other worker that nobody listens to that node's channel any more. A frozen
+process or a lost host keeps its connection; there the lease decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import redis
+from redis.exceptions import RedisError
+
+logger = logging.getLogger("durable_celery")
+
+#: After a disturbance of our own connection the others may be reconnecting as well.
+SETTLE_S = 2.0
+
+
+class RedisPresence:
+    """One worker's presence, and its view of the others."""
+
+    def __init__(self, client: redis.Redis, prefix: str, node: str) -> None:
+        self._client = client
+        self._workers = prefix + "workers"
+        self._channel = prefix + "node:"
+        self._node = node
+        self._missed: set[str] = set()
+        self._judge_from = 0.0
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def attend(self) -> None:
+        self._stopped.clear()
+        pubsub = self._subscribe()
+        self._thread = threading.Thread(target=self._listen, args=(pubsub,), name="durable-presence", daemon=True)
+        self._thread.start()
+
+    def gone(self) -> list[str]:
+        if time.monotonic() < self._judge_from:
+            self._missed.clear()
+            return []
+        try:
+            nodes = [str(node) for node in self._client.zrange(self._workers, 0, -1) if node != self._node]
+            heard = self._client.pubsub_numsub(*(self._channel + node for node in nodes)) if nodes else []
+        except (RedisError, OSError):
+            self._disturbed()
+            raise
+        absent = {str(channel)[len(self._channel) :] for channel, listeners in heard if int(listeners) == 0}
+        twice = absent & self._missed
+        self._missed = absent - twice
+        return sorted(twice)
+
+    def leave(self) -> None:
+        self._stopped.set()
+        try:
+            self._client.zrem(self._workers, self._node)
+        except (RedisError, OSError) as error:
+            logger.debug("left without saying so: %s", error)
+
+    def _subscribe(self) -> redis.client.PubSub:
+        pubsub = self._client.pubsub(ignore_subscribe_messages=False)
+        pubsub.subscribe(self._channel + self._node)
+        pubsub.get_message(timeout=2.0)  # the confirmation: from here on we are seen
+        self._client.zadd(self._workers, {self._node: time.time()})
+        return pubsub
+
+    def _listen(self, pubsub: redis.client.PubSub) -> None:
+        """Read and drop; what matters is that the connection stays, and comes back at once when it broke."""
+        current: redis.client.PubSub | None = pubsub
+        while not self._stopped.is_set():
+            try:
+                if current is None:
+                    current = self._subscribe()
+                current.get_message(timeout=1.0)
+            except (RedisError, OSError):
+                self._disturbed()
+                if current is not None:
+                    current.close()
+                current = None
+                self._stopped.wait(0.1)
+        if current is not None:
+            current.close()
+
+    def _disturbed(self) -> None:
+        self._judge_from = time.monotonic() + SETTLE_S

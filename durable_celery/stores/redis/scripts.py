@@ -1,0 +1,57 @@
+"""The Lua scripts beside this file, loaded so that they are called by keyword.
+
+A script's `local a, b = unpack(ARGV, 1, 2)` line is its signature: a wrong or
+missing name is refused before Redis is asked. What follows the named ones is
+given as `rest`. The rules in `lua/rules/` stand before every script.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+_SIGNATURE = re.compile(r"^local ([\w, ]+) = unpack\(ARGV, 1, (\d+)\)", re.MULTILINE)
+_RULES = ("base", "settling", "leasing", "creating")
+
+Argument = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One verb: its text, the digest Redis knows it by, and the names of its arguments."""
+
+    name: str
+    text: str
+    sha: str
+    parameters: tuple[str, ...]
+
+    def arguments(self, named: Mapping[str, Argument], rest: Sequence[Argument]) -> list[Argument]:
+        """ARGV in the script's order; raises TypeError when the names are not the script's."""
+        try:
+            ordered = [named[parameter] for parameter in self.parameters]
+        except KeyError as missing:
+            raise TypeError(f"{self.name}.lua needs {missing}") from None
+        if len(named) != len(ordered):
+            raise TypeError(f"{self.name}.lua takes {self.parameters}, not {tuple(named)}")
+        ordered.extend(rest)
+        return ordered
+
+
+@cache
+def load(name: str) -> Script:
+    """The script of a verb."""
+    folder = files(__package__) / "lua"
+    rules = [(folder / "rules" / f"{rule}.lua").read_text() for rule in _RULES]
+    body = (folder / f"{name}.lua").read_text()
+    match = _SIGNATURE.search(body)
+    parameters: tuple[str, ...] = ()
+    if match:
+        parameters = tuple(part.strip() for part in match[1].split(","))
+        if len(parameters) != int(match[2]):
+            raise TypeError(f"{name}.lua names {len(parameters)} arguments and unpacks {match[2]}")
+    text = "\n".join([*rules, body])
+    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), parameters)

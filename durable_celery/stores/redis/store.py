@@ -1,0 +1,233 @@
+"""RedisStore: every verb of the contract as one Lua script on one partition."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import redis
+
+from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound
+from durable_celery.promise import Outcome, Promise, State
+from durable_celery.store import (
+    MAX_BACKOFF_MS,
+    Await,
+    Beat,
+    Claimed,
+    Created,
+    Creation,
+    Group,
+    Hold,
+    NewPromise,
+    Ready,
+    Refusal,
+    Refused,
+    Suspension,
+    Sweep,
+)
+from durable_celery.stores.redis import checks, records, scripts
+from durable_celery.stores.redis.connection import Connection, connect
+from durable_celery.stores.redis.keys import prefix
+from durable_celery.stores.redis.presence import RedisPresence
+from durable_celery.stores.redis.watch import Watcher
+
+#: Seconds a call may take in a web request before StoreUnavailable.
+DEFAULT_PATIENCE_S = 2.0
+
+
+class RedisStore:
+    """Promises in Redis (6.2 or newer, or Valkey).
+
+    `server` is a URL or a client made with `decode_responses=True`; `patience`
+    bounds every call in seconds, None waits for as long as Redis is away.
+    """
+
+    def __init__(
+        self,
+        server: str | redis.Redis = "redis://localhost:6379/0",
+        *,
+        key_prefix: str = "dc",
+        patience: float | None = DEFAULT_PATIENCE_S,
+    ) -> None:
+        self.server = server
+        self.key_prefix = key_prefix
+        timeout_s = 5.0 if patience is None else max(patience, 0.1)
+        client = connect(server, timeout_s=timeout_s) if isinstance(server, str) else server
+        self.connection = Connection(client, patience)
+        self.prefix = prefix(key_prefix, 0)
+        self._watcher = Watcher(client, self.prefix)
+
+    def __repr__(self) -> str:
+        return f"RedisStore({self.prefix!r})"
+
+    def patient(self, patience: float | None) -> RedisStore:
+        """The same store through connections of its own, with another bound on every call."""
+        return RedisStore(self.server, key_prefix=self.key_prefix, patience=patience)
+
+    def check(self) -> None:
+        self.connection.patiently(lambda: checks.check(self.connection.client, self.key_prefix))
+
+    def create(self, new: NewPromise, *, strict: bool = False) -> Created:
+        status, record = self._run(
+            "create",
+            records.fields(new),
+            id=new.id,
+            key=new.key,
+            strict=int(strict),
+            nonce=secrets.token_hex(8),
+            timeout_ms="" if new.timeout_ms is None else new.timeout_ms,
+            delay_ms=new.delay_ms,
+        )
+        return Created(Creation(status), records.promise(new.id, record))
+
+    def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
+        answer = self._run("claim", id=promise_id, worker=worker, nonce=secrets.token_hex(6), lease_ms=lease_ms)
+        if answer[0] != "OK":
+            found = records.promise(promise_id, answer[1]) if len(answer) > 1 else None
+            return Refused(Refusal(answer[0]), found)
+        _, token, now_ms, record, journal = answer
+        cursor = int(records.pairs(record)["jc"])
+        hold = Hold(promise_id, token, lease_ms)
+        return Claimed(hold, records.promise(promise_id, record), records.pairs(journal), cursor, int(now_ms))
+
+    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> None:
+        self._fenced("checkpoint", hold, _flat(entries), cursor=cursor, lease_ms=hold.lease_ms)
+
+    def spawn(self, hold: Hold, cursor: int, path: str, entry: str, child: NewPromise) -> Created:
+        answer = self._fenced(
+            "spawn",
+            hold,
+            records.fields(child),
+            cursor=cursor,
+            lease_ms=hold.lease_ms,
+            path=path,
+            entry=entry,
+            child=child.id,
+            fn=child.function,
+            digest=child.digest,
+            timeout_ms="" if child.timeout_ms is None else child.timeout_ms,
+            delay_ms=child.delay_ms,
+        )
+        if answer[0] == "CONFLICT":
+            raise IdConflict.of(child.id, answer[1], child.function)
+        return Created(Creation(answer[0]), records.promise(child.id, answer[1]))
+
+    def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
+        rest: list[str | int] = []
+        for group in groups:
+            rest += [group.need, int(group.fail_fast), len(group.awaits)]
+            for awaited in group.awaits:
+                rest += _await(awaited)
+        answer = self._fenced("suspend", hold, rest, cursor=cursor, peek=int(peek))
+        if answer[0] == "UNKNOWN":
+            raise PromiseNotFound(answer[1])
+        there = answer[1:]
+        delivered = {
+            path: Outcome(State.of(code), value)
+            for path, code, value in zip(there[::3], there[1::3], there[2::3], strict=True)
+        }
+        return Suspension(answer[0] == "OK", delivered)
+
+    def fulfil(
+        self, hold: Hold, cursor: int, outcome: Outcome, entries: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Ready, ...]:
+        answer = self._fenced(
+            "fulfil", hold, _flat(entries), cursor=cursor, state=outcome.state.code, value=outcome.value
+        )
+        return records.ready(answer[1])
+
+    def settle(
+        self, promise_id: str, state: State, value: str, *, key: str = "", strict: bool = False
+    ) -> tuple[Creation, Promise, tuple[Ready, ...]]:
+        answer = self._run(
+            "settle", id=promise_id, to=state.code, value=value, key=key, strict=int(strict), nonce=secrets.token_hex(8)
+        )
+        if answer[0] == "EXECUTION":
+            raise NotExternal(promise_id)
+        return _settled(promise_id, answer)
+
+    def cancel(self, promise_id: str) -> tuple[Creation, Promise, tuple[Ready, ...]]:
+        return _settled(promise_id, self._run("cancel", id=promise_id))
+
+    def beat(self, beats: Sequence[Beat]) -> frozenset[str]:
+        rest: list[str | int] = []
+        for beat in beats:
+            rest += [beat.hold.id, beat.hold.token, beat.running]
+        return frozenset(self._run("beat", rest, lease_ms=max(beat.hold.lease_ms for beat in beats)))
+
+    def sweep(self, max_attempts: int, limit: int = 100) -> Sweep:
+        rows, backlog, soonest, parked = self._run(
+            "sweep", max_attempts=max_attempts, limit=limit, max_backoff=MAX_BACKOFF_MS
+        )
+        return Sweep(records.ready(rows), int(backlog), None if int(soonest) < 0 else int(soonest), tuple(parked))
+
+    def crashed(self, promise_id: str, holder: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
+        rows = self._run("crashed", id=promise_id, holder=holder, max_attempts=max_attempts, reason=reason)
+        return records.ready(rows)
+
+    def lapse(self, node: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
+        return records.ready(self._run("lapse", node=node, max_attempts=max_attempts, reason=reason))
+
+    def release(self, hold: Hold) -> tuple[Ready, ...]:
+        return records.ready(self._fenced("release", hold)[1])
+
+    def park(self, hold: Hold, reason: str) -> None:
+        self._fenced("park", hold, reason=reason)
+
+    def resume(self, promise_id: str) -> tuple[Ready, ...]:
+        answer = self._run("resume", id=promise_id)
+        if answer[0] == "ABSENT":
+            raise PromiseNotFound(promise_id)
+        return records.ready(answer[1]) if answer[0] == "OK" else ()
+
+    def mirrored(self, promise_ids: Iterable[str]) -> None:
+        self._run("mirrored", list(promise_ids))
+
+    def get(self, promise_id: str) -> Promise:
+        return self._read(promise_id, with_journal=False)[0]
+
+    def read(self, promise_id: str) -> tuple[Promise, dict[str, str]]:
+        return self._read(promise_id, with_journal=True)
+
+    def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
+        return self._watcher.watch(promise_id, notify)
+
+    def presence(self, node: str) -> RedisPresence:
+        return RedisPresence(self.connection.client, self.prefix, node)
+
+    def close(self) -> None:
+        self._watcher.close()
+        self.connection.client.connection_pool.disconnect()
+
+    def _read(self, promise_id: str, *, with_journal: bool) -> tuple[Promise, dict[str, str]]:
+        now_ms, record, journal = self._run("read", id=promise_id, with_journal=int(with_journal))
+        if not record:
+            raise PromiseNotFound(promise_id)
+        return records.promise(promise_id, record, int(now_ms)), records.pairs(journal)
+
+    def _fenced(self, verb: str, hold: Hold, rest: Sequence[str | int] = (), **named: str | int) -> Any:
+        answer = self._run(verb, rest, id=hold.id, token=hold.token, **named)
+        if answer[0] == "LOST":
+            raise LeaseLost(hold.id)
+        return answer
+
+    def _run(self, verb: str, rest: Sequence[str | int] = (), **named: str | int) -> Any:
+        script = scripts.load(verb)
+        return self.connection.run(script, self.prefix, script.arguments(named, rest))
+
+
+def _flat(entries: Sequence[tuple[str, str]]) -> list[str | int]:
+    return [part for entry in entries for part in entry]
+
+
+def _await(awaited: Await) -> list[str | int]:
+    if awaited.due_at is not None:
+        return [awaited.path, "t", awaited.due_at]
+    return [awaited.path, "p", awaited.promise_id]
+
+
+def _settled(promise_id: str, answer: Sequence[Any]) -> tuple[Creation, Promise, tuple[Ready, ...]]:
+    if answer[0] == "ABSENT":
+        raise PromiseNotFound(promise_id)
+    return Creation(answer[0]), records.promise(promise_id, answer[1]), records.ready(answer[2])

@@ -1,0 +1,74 @@
+"""Hints as Celery messages: "this id may be ready". Losing one costs time, sending one too many costs a claim."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Celery, signature
+from kombu.exceptions import OperationalError
+
+from durable_celery import ids
+from durable_celery.store import Ready
+
+#: Message header that tells a hint from a call made with Celery's own `delay` or `apply_async`.
+HINT = "durable_hint"
+#: Header of a hint for an execution that was attempted before: Flower is told that it goes on.
+RESUMED = "durable_resumed"
+
+
+class Publisher:
+    """Sends hints for an application, each under the promise's id as task id."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def publish(self, ready: Sequence[Ready]) -> None:
+        """One message each, over one connection."""
+        with self._app.producer_or_acquire() as producer:
+            for row in ready:
+                self._send(row, producer)
+
+    def depth(self, queue: str) -> int | None:
+        """How many messages wait in a queue; None where the transport cannot tell."""
+        try:
+            with self._app.connection_or_acquire() as connection:
+                declared = connection.default_channel.queue_declare(queue or self._app.conf.task_default_queue, passive=True)
+                return int(declared.message_count)
+        except (OperationalError, AttributeError, OSError, *self._app.connection().channel_errors):
+            return None
+
+    def _send(self, row: Ready, producer: Any) -> None:
+        headers = {HINT: 1}
+        if row.attempts:
+            headers[RESUMED] = 1
+        if row.canvas:
+            self._resend(row, headers, producer)
+            return
+        options: dict[str, Any] = {
+            "task_id": row.id,
+            "root_id": ids.root_of(row.id),
+            "parent_id": ids.parent_of(row.id),
+            "headers": headers,
+            "producer": producer,
+            "serializer": "json",
+        }
+        if row.queue:
+            options["queue"] = row.queue
+        if row.priority:
+            options["priority"] = int(row.priority)
+        self._app.send_task(task_name(row.function, row.version), **options)
+
+    def _resend(self, row: Ready, headers: dict[str, int], producer: Any) -> None:
+        """The very envelope an execution came in, so that its callbacks fire at its real end."""
+        envelope = signature(json.loads(row.canvas), app=self._app)
+        options = dict(envelope.options)
+        options["headers"] = {**(options.get("headers") or {}), **headers}
+        options["task_id"] = row.id
+        self._app.tasks[envelope.task].send_hint(envelope.args, envelope.kwargs, producer=producer, **options)
+
+
+def task_name(function: str, version: int) -> str:
+    """The Celery task that executes a version of a function."""
+    return function if version == 1 else f"{function}@{version}"

@@ -1,0 +1,72 @@
+"""DurableRequest: the main process's side of a delivery.
+
+It turns what happens to a pool process into what it means for an execution:
+a dead child or a hard time limit is a crash, told to the store at once, and
+never a FAILURE; a revoke is a cancellation.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery.exceptions import Ignore, TimeLimitExceeded, WorkerLostError
+from celery.worker import state
+from celery.worker.request import Request
+
+from durable_celery.engine import Departure
+from durable_celery.promise import State
+from durable_celery.worker.publisher import RESUMED
+
+logger = logging.getLogger("durable_celery")
+
+
+class DurableRequest(Request):
+    """Celery's request with the endings of a durable execution."""
+
+    def on_accepted(self, pid: int, time_accepted: float) -> None:
+        if self._request_dict.get(RESUMED):
+            # Flower keeps showing SUSPENDED through a mere task-started; task-retried clears it.
+            self.send_event("task-retried", exception="resumed", traceback="")
+        super().on_accepted(pid, time_accepted)
+        self.task.binding.accepted(pid, self.id)
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        error = _unwrapped(exc_info)
+        if isinstance(error, Ignore):
+            self._announce_left(str(error))
+        elif isinstance(error, WorkerLostError | TimeLimitExceeded | SystemExit | KeyboardInterrupt):
+            if not (self._already_revoked or self._already_cancelled):
+                self._crashed(f"its process died: {error}")
+            return None
+        return super().on_failure(exc_info, send_failed_event, return_ok)
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        if soft or state.should_terminate:
+            super().on_timeout(soft, timeout)
+        else:
+            self._crashed(f"the hard time limit of {timeout} s was reached")
+
+    def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:
+        super()._announce_revoked(reason, terminated, signum, expired)
+        self.task.binding.cancel(self.id)
+
+    def _announce_left(self, departure: str) -> None:
+        if departure == Departure.SUSPENDED.value:
+            self.send_event("task-suspended")
+        elif departure == Departure.PARKED.value:
+            self.send_event("task-parked")
+        elif departure == State.CANCELED.value:
+            self.send_event("task-revoked", terminated=False, signum=None, expired=False)
+
+    def _crashed(self, reason: str) -> None:
+        state.task_ready(self)
+        self.acknowledge()
+        logger.warning("%s[%s]: %s; it goes on after its last checkpoint", self.name, self.id, reason)
+        self.task.binding.crashed(self.id, reason, pid=self.worker_pid)
+
+
+def _unwrapped(exc_info: Any) -> BaseException:
+    error: BaseException = exc_info.exception
+    inner = getattr(error, "exc", None)
+    return inner if type(error).__name__ == "ExceptionWithTraceback" and inner is not None else error

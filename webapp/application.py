@@ -1,0 +1,40 @@
+"""Where the parts of the web application come together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Flask
+
+from webapp import orders, page, problems, renders, validation
+from webapp.monitor import EXTENSION
+
+if TYPE_CHECKING:
+    from durable_celery import Durable
+
+health = Blueprint("health", __name__)
+
+
+def create_app(durable: Durable | None = None) -> Flask:
+    """Build the application.
+
+    `durable` is what it starts executions with: that of `workers.app` unless another is given, on which
+    `workers.render.register` and `workers.order.register` were called.
+    """
+    if durable is None:
+        from workers.app import durable  # noqa: PLC0415 - it reads the environment, so only when it is asked for
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = validation.MAX_BODY
+    app.extensions[EXTENSION] = durable
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    problems.install(app)
+    for part in (health, page.blueprint, renders.blueprint, orders.blueprint):
+        app.register_blueprint(part)
+    return app
+
+
+@health.get("/healthz")
+def healthz() -> dict[str, str]:
+    """Answer that this process serves; it says nothing about the store."""
+    return {"status": "ok"}

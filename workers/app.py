@@ -1,0 +1,24 @@
+"""The Celery application: `celery -A workers.app worker`.
+
+Broker, result backend and store are the Redis at `DURABLE_REDIS_URL`.
+"""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from durable_celery import Durable
+from workers import order, settings
+from workers import render as rendering
+
+app = Celery("workers", broker=settings.redis_url(), backend=settings.redis_url())
+app.conf.update(
+    durable_store_url=settings.redis_url(),
+    broker_connection_retry_on_startup=True,
+    worker_send_task_events=True,
+    task_send_sent_event=True,
+)
+
+durable = Durable(app)
+render = rendering.register(durable)
+process_order = order.register(durable)
