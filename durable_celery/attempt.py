@@ -10,7 +10,15 @@ from typing import Any, TypeVar
 from durable_celery import telemetry
 from durable_celery.clock import Clock
 from durable_celery.codec import Codec
-from durable_celery.errors import ControlFlow, LeaseLost, Released, Suspended
+from durable_celery.errors import (
+    ControlFlow,
+    IdConflict,
+    Interrupted,
+    LeaseLost,
+    PromiseNotFound,
+    Released,
+    Suspended,
+)
 from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Keeper, Lease
 from durable_celery.op import Op
@@ -183,11 +191,17 @@ class Attempt:
             self.journal.deliver(there.delivered)
 
     def _fenced(self, call: Callable[[], T]) -> T:
+        """A call to the store. What the body may see of its failures is what it asked for wrongly."""
         try:
             return call()
         except LeaseLost:
             self.lost()
             raise
+        except (IdConflict, PromiseNotFound):
+            raise
+        except Exception as error:
+            self._close(Interrupted(error))
+            raise Interrupted(error) from error
 
     def _refuse_if_lost(self) -> None:
         if isinstance(self._closed, LeaseLost):

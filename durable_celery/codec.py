@@ -3,13 +3,14 @@
 JSON with the types that Celery's own serializer knows (datetime, UUID, Decimal
 and whatever `kombu.utils.json.register_type` was told), so what goes through a
 Celery message goes through a promise. A result is always handed out as it will
-be read later: `roundtrip` is what makes a live run and a replay see the same.
+be read later, decoded from its text: a live run and a replay see the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import traceback
 from typing import Any
@@ -22,10 +23,14 @@ from durable_celery.promise import Outcome, State
 #: Bytes of a formatted traceback kept beside an error.
 TRACEBACK_LIMIT = 4000
 DEFAULT_MAX_PAYLOAD = 1024 * 1024
+#: Deeper values could be written here and be too deep for the stack of whoever reads them.
+MAX_DEPTH = 200
 
+_TYPED = '"__type__"'
 _default = JSONEncoder().default
 _encoder = json.JSONEncoder(default=_default, separators=(",", ":"))
 _sorted_encoder = json.JSONEncoder(default=_default, separators=(",", ":"), sort_keys=True)
+_brackets = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])')
 
 
 class Codec:
@@ -41,8 +46,12 @@ class Codec:
         """
         try:
             text = _encoder.encode(value)
+            if _depth(text) > MAX_DEPTH:
+                raise RecursionError
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
             raise NotSerializable(f"{what} has no JSON form: {_fault(value, error)}") from error
+        if _TYPED in text:
+            self._check_typed(text, what)
         if len(text) > self.max_payload:
             raise PayloadTooLarge(
                 f"{what} takes {len(text)} bytes, the limit is {self.max_payload} "
@@ -54,9 +63,19 @@ class Codec:
         """The value of a text; an empty text is None."""
         if not text:
             return None
-        if '"__type__"' in text:
+        if _TYPED in text:
             return json.loads(text, object_hook=object_hook)
         return json.loads(text)
+
+    def _check_typed(self, text: str, what: str) -> None:
+        """A mapping that only looks like a typed value must fail who writes it, not who reads it."""
+        try:
+            self.decode(text)
+        except Exception as error:
+            raise NotSerializable(
+                f"{what} has no JSON form: it holds a mapping with just the keys __type__ and __value__ that is none "
+                f"of Celery's typed values ({error})"
+            ) from error
 
     def call(self, function: str, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[str, str]:
         """The text of a call's arguments, and the digest by which two calls are compared."""
@@ -79,7 +98,7 @@ class Codec:
         trace = "".join(traceback.format_exception(error))[-TRACEBACK_LIMIT:]
         record: dict[str, object] = {
             "type": f"{kind.__module__}.{kind.__qualname__}",
-            "message": str(error)[:TRACEBACK_LIMIT],
+            "message": _message(error)[:TRACEBACK_LIMIT],
             "args": list(error.args),
             "traceback": trace,
         }
@@ -137,21 +156,44 @@ def _find_class(name: str) -> type[Exception] | None:
         found = sys.modules.get(module)
     target: object = found
     for attribute in name[len(module) + 1 :].split("."):
-        target = getattr(target, attribute, None)
+        target = getattr(target, "__dict__", {}).get(attribute)  # looked up, so that no module imports it lazily
     if isinstance(target, type) and issubclass(target, Exception):
         return target
     return None
 
 
-def _fault(value: object, error: Exception) -> str:
-    """Which type is at fault, and where in the value: `.customer[0] is a Customer`."""
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    if isinstance(error, ValueError):
+def _message(error: BaseException) -> str:
+    try:
         return str(error)
+    except Exception:
+        return "(its message cannot be read: str() of it raises)"
+
+
+def _depth(text: str) -> int:
+    """How deep a JSON text is nested; not counted when there are too few brackets to matter."""
+    brackets = text.count("[") + text.count("{")
+    if brackets <= MAX_DEPTH:
+        return brackets
+    depth = deepest = 0
+    for opening, closing in _brackets.findall(text):
+        depth += bool(opening) - bool(closing)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _fault(value: object, error: Exception) -> str:
+    """Which type is at fault, and where in the value: `at .customer[0] it holds a shop.Customer`."""
+    if isinstance(error, RecursionError):
+        return f"it is nested more than {MAX_DEPTH} levels deep"
+    if "Circular reference" in str(error):
+        return "it contains itself"
     path, culprit = _locate(value, "")
     where = f"at {path} it holds" if path else "it is"
-    return f"{where} {_article(type(culprit))}"
+    if isinstance(culprit, dict) and not isinstance(error, ValueError):
+        keys = (type(key) for key in culprit if not isinstance(key, str | int | float | None))
+        return f"{where} a dict with {_article(next(keys, dict))} as a key"
+    reason = f" ({error})" if isinstance(error, ValueError) else ""
+    return f"{where} {_article(type(culprit))}{reason}"
 
 
 def _locate(value: object, path: str) -> tuple[str, object]:
@@ -170,4 +212,5 @@ def _locate(value: object, path: str) -> tuple[str, object]:
 
 
 def _article(kind: type) -> str:
-    return f"a {kind.__module__}.{kind.__qualname__}" if kind.__module__ != "builtins" else f"a {kind.__qualname__}"
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"

@@ -16,6 +16,7 @@ from durable_celery.context import Context, Info
 from durable_celery.errors import (
     ControlFlow,
     DurableError,
+    Interrupted,
     LeaseLost,
     Parking,
     Released,
@@ -77,7 +78,10 @@ class Engine:
         self.draining = draining
 
     def attempt(self, promise_id: str, holder: str, on_claimed: Callable[[Promise], None] | None = None) -> Left:
-        """Try to carry one execution on; `on_claimed` is told when this attempt has it."""
+        """Try to carry one execution on; `on_claimed` is told when this attempt has it.
+
+        Raises what went wrong outside the function; the caller reports it as a crash.
+        """
         claimed = self.store.claim(promise_id, holder, self.lease_ms)
         if isinstance(claimed, Refused):
             return _refused(claimed)
@@ -119,6 +123,9 @@ class Engine:
                 self.store.park(attempt.hold, parking.reason_text)
                 logger.error("%s is parked: %s", claimed.promise.id, parking.reason_text)
                 return Left(Departure.PARKED, claimed.promise, reason=parking.reason_text)
+        except Interrupted as interrupted:
+            attempt.join()
+            raise interrupted.error from None
         except LeaseLost:
             logger.info("%s is no longer held here; nothing more is written", claimed.promise.id)
             return Left(Departure.LOST, claimed.promise)

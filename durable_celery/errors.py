@@ -255,3 +255,11 @@ class Parking(ControlFlow):
     def __init__(self, reason: DurableError) -> None:
         super().__init__(str(reason))
         self.reason_text = str(reason)
+
+
+class Interrupted(ControlFlow):
+    """Raised through a body when the store failed in a way that is not the body's: carries the error."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error

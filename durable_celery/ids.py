@@ -17,6 +17,7 @@ from durable_celery.errors import InvalidId
 ROOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@+=~-]{0,127}\Z")
 #: What the engine appends for children: the position of the call, level by level.
 CHILD_SUFFIX = re.compile(r"(?:\.[0-9]+)+\Z")
+MAX_ROOT_LENGTH = 128
 #: Celery's SQL result backend keeps task ids in 155 characters; a longer child id is folded.
 MAX_LENGTH = 155
 
@@ -27,8 +28,11 @@ def check_root(promise_id: object) -> str:
         raise InvalidId(f"a promise id is a string, not {type(promise_id).__name__}")
     if not promise_id:
         raise InvalidId("a promise id must not be empty")
-    if len(promise_id) > 128:
-        raise InvalidId(f"a promise id has at most 128 characters, this one has {len(promise_id)}; use durable.id_for(text)")
+    if len(promise_id) > MAX_ROOT_LENGTH:
+        raise InvalidId(
+            f"a promise id has at most {MAX_ROOT_LENGTH} characters, this one has {len(promise_id)}; "
+            "use durable.id_for(text)"
+        )
     if not ROOT.match(promise_id):
         raise InvalidId(
             f"{promise_id!r} is not a legal promise id: it begins with a letter or a digit and goes on with "
@@ -41,7 +45,7 @@ def check_root(promise_id: object) -> str:
 
 def check_any(promise_id: object) -> str:
     """The id itself when it is a legal root id or the id of a child; raises InvalidId otherwise."""
-    if isinstance(promise_id, str):
+    if isinstance(promise_id, str) and len(promise_id) <= MAX_LENGTH:
         suffix = CHILD_SUFFIX.search(promise_id)
         if suffix:
             check_root(promise_id[: suffix.start()])

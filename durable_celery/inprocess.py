@@ -95,13 +95,17 @@ class InProcess:
                 self._idle -= 1
             if promise_id is None:
                 return
-            try:
-                self._attempt(promise_id)
-            except Exception:
-                logger.exception("an attempt at %s failed outside its function", promise_id)
+            self._attempt(promise_id)
 
     def _attempt(self, promise_id: str) -> None:
-        left = self._engine.attempt(promise_id, f"{_HOLDER}/{self._pid}")
+        holder = f"{_HOLDER}/{self._pid}"
+        try:
+            left = self._engine.attempt(promise_id, holder)
+        except Exception as error:
+            logger.exception("the attempt at %s failed outside its function", promise_id)
+            reason = f"an attempt failed outside the function: {error!r}"
+            self.publish(self._store.crashed(promise_id, holder, self._max_attempts, reason))
+            return
         if left.departure is Departure.SUSPENDED:
             self._look.set()
 

@@ -89,6 +89,13 @@ def ended(web: FlaskClient, url: str) -> dict[str, Any]:
     return until(f"200 from {url}", look).json
 
 
+def result(web: FlaskClient, url: str) -> dict[str, Any]:
+    """Poll a monitor until the end, which must be a good one, and return the result."""
+    document = ended(web, url)
+    assert document["status"] == "succeeded", document
+    return document["result"]
+
+
 def problem(answer: TestResponse, status: int, kind: str) -> dict[str, Any]:
     """Check that an answer is a whole problem document, and return it."""
     assert (answer.status_code, answer.mimetype) == (status, PROBLEM), answer.text
@@ -139,7 +146,7 @@ def test_the_monitor_shows_progress_until_there_is_a_result(web: FlaskClient, he
 
     held.set()
     document = ended(web, "/render/r1/status")
-    assert (document["state"], document["status"]) == ("resolved", "succeeded")
+    assert (document["state"], document["status"]) == ("resolved", "succeeded"), document
     assert document["progress"] == {"done": 4, "total": 4, "note": ""}
     assert [step["state"] for step in document["steps"]] == ["resolved"] * 4
     assert len({step["id"] for step in document["steps"]}) == 4
@@ -150,19 +157,19 @@ def test_the_monitor_shows_progress_until_there_is_a_result(web: FlaskClient, he
 
 def test_the_file_can_be_fetched_and_played(web: FlaskClient) -> None:
     web.post("/render/r1", json=SCRIPT)
-    result = ended(web, "/render/r1/status")["result"]
+    outcome = result(web, "/render/r1/status")
 
-    answer = web.get(result["file"])
+    answer = web.get(outcome["file"])
 
     assert (answer.status_code, answer.mimetype) == (200, "audio/wav")
-    assert len(answer.data) == result["bytes"]
+    assert len(answer.data) == outcome["bytes"]
     with wave.open(io.BytesIO(answer.data)) as heard:
-        assert heard.getnframes() / heard.getframerate() == pytest.approx(result["seconds"], abs=0.001)
+        assert heard.getnframes() / heard.getframerate() == pytest.approx(outcome["seconds"], abs=0.001)
 
 
 def test_the_file_can_be_fetched_in_parts_and_need_not_be_fetched_twice(web: FlaskClient) -> None:
     web.post("/render/r1", json=SCRIPT)
-    url = ended(web, "/render/r1/status")["result"]["file"]
+    url = result(web, "/render/r1/status")["file"]
     whole = web.get(url)
 
     part = web.get(url, headers={"Range": "bytes=4-7"})
@@ -183,7 +190,7 @@ def test_there_is_no_file_before_the_end(web: FlaskClient, held: threading.Event
 
 def test_a_file_that_somebody_removed_is_not_there(web: FlaskClient, tmp_path: Path) -> None:
     web.post("/render/r1", json=SCRIPT)
-    url = ended(web, "/render/r1/status")["result"]["file"]
+    url = result(web, "/render/r1/status")["file"]
 
     (tmp_path / "renders" / "r1" / render.JOINED).unlink()
 
@@ -239,8 +246,8 @@ def test_two_renderings_do_not_share_anything(web: FlaskClient) -> None:
     web.post("/render/r1", json={"text_list": ["e"]})
     web.post("/render/r2", json={"text_list": ["e e e e e e"]})
 
-    first = ended(web, "/render/r1/status")["result"]
-    second = ended(web, "/render/r2/status")["result"]
+    first = result(web, "/render/r1/status")
+    second = result(web, "/render/r2/status")
 
     assert len(web.get(first["file"]).data) < len(web.get(second["file"]).data)
 
@@ -416,7 +423,7 @@ def test_lines_that_only_look_hostile_are_rendered(web: FlaskClient) -> None:
     ]
     web.post("/render/r1", json={"text_list": lines})
 
-    assert ended(web, "/render/r1/status")["result"]["lines"] == len(lines)
+    assert result(web, "/render/r1/status")["lines"] == len(lines)
 
 
 def test_another_content_type_is_refused(web: FlaskClient) -> None:
@@ -469,10 +476,10 @@ def test_an_approved_order_is_shipped(web: FlaskClient) -> None:
     answer = web.post(document["links"]["approval"], json={"approved": True, "by": "Ann"})
 
     assert answer.status_code == 200
-    result = ended(web, "/orders/o1")["result"]
-    assert (result["status"], result["by"]) == ("shipped", "Ann")
-    assert shop.effects("charge") == [result["payment"]]
-    assert shop.effects("ship") == [result["parcel"]]
+    outcome = result(web, "/orders/o1")
+    assert (outcome["status"], outcome["by"]) == ("shipped", "Ann")
+    assert shop.effects("charge") == [outcome["payment"]]
+    assert shop.effects("ship") == [outcome["parcel"]]
     assert [call["effect"] for call in shop.calls()] == ["reserve", "charge", "ship"]
 
 
@@ -482,8 +489,8 @@ def test_a_rejected_order_is_undone(web: FlaskClient) -> None:
 
     web.post("/orders/o1/approval", json={"approved": False, "by": "Bob"})
 
-    result = ended(web, "/orders/o1")["result"]
-    assert (result["status"], result["by"]) == ("rejected", "Bob")
+    outcome = result(web, "/orders/o1")
+    assert (outcome["status"], outcome["by"]) == ("rejected", "Bob")
     assert [call["effect"] for call in shop.calls()] == ["reserve", "charge", "release", "refund"]
 
 
@@ -497,7 +504,7 @@ def test_a_decision_is_taken_once(web: FlaskClient) -> None:
     problem(web.post("/orders/o1/approval", json=no), 409, "already-decided")
     problem(web.post("/orders/o1/approval", json={**yes, "by": "Bob"}), 409, "already-decided")
 
-    assert ended(web, "/orders/o1")["result"]["status"] == "shipped"
+    assert result(web, "/orders/o1")["status"] == "shipped"
     assert web.post("/orders/o1/approval", json=yes).status_code == 200
     assert len(shop.effects("ship")) == 1
 

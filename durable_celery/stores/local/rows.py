@@ -15,6 +15,8 @@ from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.store import GRACE_MS, NewPromise, Ready
 from durable_celery.stores.local.index import Index
 
+LAPSED = "its lease ran out (the worker was frozen, cut off, or lost with its host)"
+
 
 @dataclass(slots=True)
 class Registration:

@@ -33,9 +33,7 @@ from durable_celery.store import (
 )
 from durable_celery.stores.guards import check_groups, check_settleable
 from durable_celery.stores.local import waiting
-from durable_celery.stores.local.rows import Rows
-
-_LAPSED = "its lease ran out (the worker was frozen, cut off, or lost with its host)"
+from durable_celery.stores.local.rows import LAPSED, Rows
 
 
 class LocalStore:
@@ -209,7 +207,7 @@ class LocalStore:
                     rows.deliver(promise_id, path, how, Outcome(State.RESOLVED, ""))
             for promise_id in rows.lease.until(rows.now, limit):
                 if rows.live(promise_id) is State.PENDING:
-                    rows.lapse(rows.by_id[promise_id], max_attempts, _LAPSED)
+                    rows.lapse(rows.by_id[promise_id], max_attempts, LAPSED)
             for promise_id in rows.ready.until(rows.now, limit):
                 row = rows.by_id[promise_id]
                 row.published += 1

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 import redis
+from redis import exceptions
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    BusyLoadingError,
-    ConnectionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    TimeoutError,
-)
 from redis.retry import Retry
 
-from durable_celery.errors import StoreFull, StoreUnavailable
+from durable_celery.errors import DurableError, StoreFull, StoreMisconfigured, StoreUnavailable
 from durable_celery.stores.redis.scripts import Argument, Script
 
-#: What a call is tried again for: every script bears being run twice.
-_PASSING = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, OSError)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
+#: Refusals that pass by themselves: loading, failing over, a disk that is full, a script that runs.
+#: Before Redis 7 they stand inside another error when a script meets them.
+_PASSING = re.compile(r"(^|-)(LOADING|READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY) ")
+_FULL = "command not allowed when used memory > 'maxmemory'"
 
 
 def connect(url: str, *, timeout_s: float) -> redis.Redis:
@@ -39,8 +35,17 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
     return client
 
 
+def subscriber(client: redis.Redis) -> redis.client.PubSub:
+    """A connection for listening, not subscribed to anything yet."""
+    pubsub: redis.client.PubSub = client.pubsub(ignore_subscribe_messages=False)  # type: ignore[no-untyped-call]
+    return pubsub
+
+
 class Connection:
-    """Runs scripts on a client for at most `patience_s` seconds a call; None waits as long as it takes."""
+    """Runs scripts on a client for about `patience_s` seconds a call at most; None waits as long as it takes.
+
+    What is tried again may have been done already: every script bears being run twice.
+    """
 
     def __init__(self, client: redis.Redis, patience_s: float | None) -> None:
         self.client = client
@@ -51,30 +56,48 @@ class Connection:
         return self.patiently(lambda: self._evaluate(script, key, arguments))
 
     def patiently(self, call: Callable[[], Any]) -> Any:
-        """`call()` until it succeeds or patience is over."""
+        """`call()` until it succeeds or patience is over; what waiting cannot mend is raised at once."""
         began, pause = time.monotonic(), _FIRST_PAUSE_S
         while True:
             try:
                 return call()
-            except _PASSING as error:
+            except (exceptions.RedisError, OSError) as error:
+                trouble = _trouble(error)
+                if trouble is None:
+                    raise
                 left = None if self.patience_s is None else self.patience_s - (time.monotonic() - began)
-                if left is not None and left <= pause:
-                    raise _unavailable(error, self.patience_s) from error
+                if trouble is StoreMisconfigured or (left is not None and left <= pause):
+                    raise self._explained(trouble, error) from error
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     def _evaluate(self, script: Script, key: str, arguments: list[Argument]) -> Any:
         try:
             return self.client.evalsha(script.sha, 1, key, *arguments)
-        except NoScriptError:
+        except exceptions.NoScriptError:
             return self.client.eval(script.text, 1, key, *arguments)
 
-
-def _unavailable(error: Exception, patience_s: float | None) -> StoreUnavailable:
-    if isinstance(error, OutOfMemoryError):
-        return StoreFull(
-            "Redis is at its maxmemory and refuses to write; raise maxmemory or delete data. Nothing is lost"
+    def _explained(self, trouble: type[DurableError], error: Exception) -> DurableError:
+        if trouble is StoreMisconfigured:
+            return StoreMisconfigured(
+                f"Redis refuses this client: {error}; check user and password in durable_store_url"
+            )
+        if trouble is StoreFull:
+            return StoreFull(
+                "Redis is at its maxmemory and refuses to write; raise maxmemory or delete data. Nothing is lost"
+            )
+        return StoreUnavailable(
+            f"Redis did not answer within {self.patience_s:g} s ({error}); nothing acknowledged is lost, try again"
         )
-    return StoreUnavailable(
-        f"Redis did not answer within {patience_s} s ({error}); nothing acknowledged is lost, try again"
-    )
+
+
+def _trouble(error: Exception) -> type[DurableError] | None:
+    """What kind of trouble an error is; None for one that is a mistake of ours."""
+    if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError | exceptions.NoPermissionError):
+        return StoreMisconfigured
+    if isinstance(error, exceptions.OutOfMemoryError) or _FULL in str(error):
+        return StoreFull
+    passing = exceptions.ConnectionError | exceptions.TimeoutError | exceptions.ReadOnlyError | exceptions.ClusterError
+    if isinstance(error, passing | OSError) or _PASSING.search(str(error)):
+        return StoreUnavailable
+    return None

@@ -7,8 +7,8 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 |------------------|--------|--------------------------------------------------|-----------------------|
 | `r:<id>`         | hash   | the record of a promise (fields below)           | retention, from the   |
 | `j:<id>`         | hash   | journal: `<path>` entry, `<path>!` delivered     | settling of its root  |
-| `t:<id>`         | set    | ids of the tree below a root                     | on                    |
-| `cb:<id>`        | hash   | awaiters: `<id>|<path>` to `<group>|<fail fast>` | until settled         |
+| `t:<id>`         | zset   | ids of the tree below a root; 1 while pending    | on                    |
+| `cb:<id>`        | hash   | awaiters: `<id>|<path>` to how each counts       | until settled         |
 | `ready`          | zset   | id to when its hint is published (again)         | permanent             |
 | `lease`          | zset   | id to when its lease ends                        | permanent             |
 | `deadline`       | zset   | id to its deadline                               | permanent             |
@@ -63,8 +63,10 @@ FIELDS: Final = {
     "not_before_at": "nb",
 }
 #: Used by the scripts only: bo how often the hint was published, g<n> what group n still waits for,
-#: tp paths of armed timers, th:<path> a timer's group, cn and sn nonces of create and settle.
+#: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled.
 INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn")
+#: Keys without a lifetime, beside what belongs to a pending promise.
+PERMANENT: Final = ("ready", "lease", "deadline", "timer", "workers", "clock")
 
 
 def prefix(name: str, partition: int) -> str:

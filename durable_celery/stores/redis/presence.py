@@ -15,6 +15,8 @@ import time
 import redis
 from redis.exceptions import RedisError
 
+from durable_celery.stores.redis.connection import subscriber
+
 logger = logging.getLogger("durable_celery")
 
 #: After a disturbance of our own connection the others may be reconnecting as well.
@@ -63,7 +65,7 @@ class RedisPresence:
             logger.debug("left without saying so: %s", error)
 
     def _subscribe(self) -> redis.client.PubSub:
-        pubsub = self._client.pubsub(ignore_subscribe_messages=False)
+        pubsub = subscriber(self._client)
         pubsub.subscribe(self._channel + self._node)
         pubsub.get_message(timeout=2.0)  # the confirmation: from here on we are seen
         self._client.zadd(self._workers, {self._node: time.time()})

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound
+from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound, StoreMisconfigured
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.store import (
     MAX_BACKOFF_MS,
@@ -26,6 +26,7 @@ from durable_celery.store import (
     Suspension,
     Sweep,
 )
+from durable_celery.stores.guards import check_groups, check_settleable
 from durable_celery.stores.redis import checks, records, scripts
 from durable_celery.stores.redis.connection import Connection, connect
 from durable_celery.stores.redis.keys import prefix
@@ -54,6 +55,8 @@ class RedisStore:
         self.key_prefix = key_prefix
         timeout_s = 5.0 if patience is None else max(patience, 0.1)
         client = connect(server, timeout_s=timeout_s) if isinstance(server, str) else server
+        if not client.get_encoder().decode_responses:
+            raise StoreMisconfigured("RedisStore needs a client made with decode_responses=True, or a URL")
         self.connection = Connection(client, patience)
         self.prefix = prefix(key_prefix, 0)
         self._watcher = Watcher(client, self.prefix)
@@ -114,6 +117,7 @@ class RedisStore:
         return Created(Creation(answer[0]), records.promise(child.id, answer[1]))
 
     def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
+        check_groups(groups)
         rest: list[str | int] = []
         for group in groups:
             rest += [group.need, int(group.fail_fast), len(group.awaits)]
@@ -140,6 +144,7 @@ class RedisStore:
     def settle(
         self, promise_id: str, state: State, value: str, *, key: str = "", strict: bool = False
     ) -> tuple[Creation, Promise, tuple[Ready, ...]]:
+        check_settleable(state)
         answer = self._run(
             "settle", id=promise_id, to=state.code, value=value, key=key, strict=int(strict), nonce=secrets.token_hex(8)
         )
@@ -153,8 +158,8 @@ class RedisStore:
     def beat(self, beats: Sequence[Beat]) -> frozenset[str]:
         rest: list[str | int] = []
         for beat in beats:
-            rest += [beat.hold.id, beat.hold.token, beat.running]
-        return frozenset(self._run("beat", rest, lease_ms=max(beat.hold.lease_ms for beat in beats)))
+            rest += [beat.hold.id, beat.hold.token, beat.hold.lease_ms, beat.running]
+        return frozenset(self._run("beat", rest))
 
     def sweep(self, max_attempts: int, limit: int = 100) -> Sweep:
         rows, backlog, soonest, parked = self._run(
@@ -163,17 +168,18 @@ class RedisStore:
         return Sweep(records.ready(rows), int(backlog), None if int(soonest) < 0 else int(soonest), tuple(parked))
 
     def crashed(self, promise_id: str, holder: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
+        reason = _printable(reason)
         rows = self._run("crashed", id=promise_id, holder=holder, max_attempts=max_attempts, reason=reason)
         return records.ready(rows)
 
     def lapse(self, node: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
-        return records.ready(self._run("lapse", node=node, max_attempts=max_attempts, reason=reason))
+        return records.ready(self._run("lapse", node=node, max_attempts=max_attempts, reason=_printable(reason)))
 
     def release(self, hold: Hold) -> tuple[Ready, ...]:
         return records.ready(self._fenced("release", hold)[1])
 
     def park(self, hold: Hold, reason: str) -> None:
-        self._fenced("park", hold, reason=reason)
+        self._fenced("park", hold, reason=_printable(reason))
 
     def resume(self, promise_id: str) -> tuple[Ready, ...]:
         answer = self._run("resume", id=promise_id)
@@ -219,6 +225,11 @@ class RedisStore:
 
 def _flat(entries: Sequence[tuple[str, str]]) -> list[str | int]:
     return [part for entry in entries for part in entry]
+
+
+def _printable(reason: str) -> str:
+    """A text about an error may quote half a surrogate pair, which has no UTF-8 form."""
+    return reason.encode("utf-8", "backslashreplace").decode()
 
 
 def _await(awaited: Await) -> list[str | int]:

@@ -10,18 +10,26 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import redis
-from redis.exceptions import RedisError
+
+from durable_celery.stores.redis.connection import subscriber
 
 logger = logging.getLogger("durable_celery")
 Notify = Callable[[], None]
 
+#: Keeps the connection subscribed while nobody waits.
 _IDLE = "idle"
+_PAUSE_S = 0.2
 
 
 class Watcher:
-    """One subscriber thread, started with the first watch and again in a forked process."""
+    """One thread that subscribes and listens, started with the first watch and again in a forked process.
+
+    A waiter is also told when its subscription begins, and begins again after a
+    lost connection: what settled before that was not heard.
+    """
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         self._client = client
@@ -33,7 +41,7 @@ class Watcher:
         self._pid = os.getpid()
         self._waiting: dict[str, list[Notify]] = {}
         self._pubsub: redis.client.PubSub | None = None
-        self._stopped = threading.Event()
+        self._stopped: threading.Event | None = None
 
     def watch(self, promise_id: str, notify: Notify) -> Callable[[], None]:
         """Call `notify` at every hint about this promise until the returned function is called."""
@@ -44,45 +52,68 @@ class Watcher:
         with self._lock:
             waiting = self._waiting.setdefault(channel, [])
             waiting.append(notify)
-            if len(waiting) == 1:
+            if self._stopped is None:
+                self._stopped = threading.Event()
+                args = (self._stopped,)
+                threading.Thread(target=self._listen, args=args, name="durable-watch", daemon=True).start()
+            elif len(waiting) == 1:
                 self._tell("subscribe", channel)
         return lambda: self._unwatch(channel, notify)
 
+    def close(self) -> None:
+        """End the thread; a later watch starts another."""
+        if self._pid == os.getpid():
+            with self._lock:
+                if self._stopped is not None:
+                    self._stopped.set()
+                self._reset()
+
     def _unwatch(self, channel: str, notify: Notify) -> None:
+        if self._pid != os.getpid():
+            return
         with self._lock:
             waiting = self._waiting.get(channel, [])
             if notify in waiting:
                 waiting.remove(notify)
-            if not waiting and self._waiting.pop(channel, None) is not None:
-                self._tell("unsubscribe", channel)
+                if not waiting:
+                    del self._waiting[channel]
+                    self._tell("unsubscribe", channel)
 
     def _tell(self, verb: str, channel: str) -> None:
-        try:
-            if self._pubsub is None:
-                self._pubsub = self._client.pubsub(ignore_subscribe_messages=True)
-                self._pubsub.subscribe(self._channel + _IDLE)
-                threading.Thread(
-                    target=self._listen, args=(self._pubsub, self._stopped), name="durable-watch", daemon=True
-                ).start()
-            getattr(self._pubsub, verb)(channel)
-        except (RedisError, OSError) as error:
-            logger.debug("no hints for now, waiters will poll: %s", error)
-
-    def _listen(self, pubsub: redis.client.PubSub, stopped: threading.Event) -> None:
-        while not stopped.is_set():
+        """Ask for a change, under the lock; on a broken connection the thread will do it with a new one."""
+        if self._pubsub is not None:
             try:
-                message = pubsub.get_message(timeout=1.0)
-            except (RedisError, OSError, ValueError):
-                stopped.wait(0.2)
-                continue
-            if message and message["type"] == "message":
-                with self._lock:
-                    waiting = tuple(self._waiting.get(message["channel"], ()))
-                for notify in waiting:
-                    notify()
-        pubsub.close()
+                getattr(self._pubsub, verb)(channel)
+            except Exception as error:
+                logger.debug("no hints for now, waiters will look by themselves: %s", error)
 
-    def close(self) -> None:
-        """End the thread; a later watch starts another."""
-        self._stopped.set()
-        self._reset()
+    def _listen(self, stopped: threading.Event) -> None:
+        while not stopped.is_set():
+            pubsub = subscriber(self._client)
+            try:
+                self._subscribe(pubsub, stopped)
+                while not stopped.is_set():
+                    self._hear(pubsub.get_message(timeout=1.0))
+            except Exception as error:  # whatever broke, a new connection mends it
+                logger.debug("no hints for now, waiters will look by themselves: %s", error)
+            with self._lock:
+                if self._pubsub is pubsub:
+                    self._pubsub = None
+            pubsub.close()
+            stopped.wait(_PAUSE_S)
+
+    def _subscribe(self, pubsub: redis.client.PubSub, stopped: threading.Event) -> None:
+        pubsub.subscribe(self._channel + _IDLE)  # connects, which may take a while: not under the lock
+        with self._lock:
+            if self._stopped is stopped:
+                self._pubsub = pubsub
+                if self._waiting:
+                    pubsub.subscribe(*self._waiting)
+
+    def _hear(self, message: dict[str, Any] | None) -> None:
+        if message is None or message["type"] == "unsubscribe":
+            return
+        with self._lock:
+            waiting = tuple(self._waiting.get(message["channel"], ()))
+        for notify in waiting:
+            notify()
