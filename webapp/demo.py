@@ -37,7 +37,7 @@ STEP_SECONDS = 0.6
 KILL_AFTER_STEPS = 3
 #: A living host: no lease has to run out before another worker goes on.
 TAKEOVER_SECONDS = 3.0
-FOLLOW_SECONDS = 90.0
+FOLLOW_SECONDS = 45.0
 SOUND = PROJECT / ".durable" / "demo.wav"
 
 

@@ -1,6 +1,7 @@
 """`python -m webapp.dev`: the whole thing on this machine, until Ctrl-C. Its data stays in `.durable/`.
 
-`DURABLE_DEV_FOLDER` names another folder, `WEB_PORT` and `FLOWER_PORT` other ports.
+`DURABLE_DEV_FOLDER` names another folder, `WEB_PORT` and `FLOWER_PORT` other ports; with
+`RENDER_STEP_SECONDS=1` each line takes a second, so that there is something to watch, or to kill.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 from webapp.stack import PROJECT, Stack, end_on_signals, running
+from workers.settings import render_step_seconds
 
 FOLDER = Path(os.environ.get("DURABLE_DEV_FOLDER") or PROJECT / ".durable")
 
@@ -33,7 +35,7 @@ def main() -> None:
     end_on_signals()
     print("Starting Redis, two workers, the web application and Flower ...", flush=True)
     try:
-        with running(FOLDER, redis_data=FOLDER / "redis", step_seconds=0) as stack:
+        with running(FOLDER, redis_data=FOLDER / "redis", step_seconds=render_step_seconds()) as stack:
             print(ADDRESSES.format(web=stack.web, flower=stack.flower, redis=stack.redis, logs=stack.logs), flush=True)
             _watch(stack)
     except KeyboardInterrupt:

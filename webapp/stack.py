@@ -75,8 +75,8 @@ def running(folder: Path, *, redis_data: Path | None, step_seconds: float) -> It
 def end_on_signals() -> None:
     """Let SIGTERM, and the closing of the terminal, end this program as Ctrl-C does: everything is stopped first."""
 
-    def end(number: int, _frame: object) -> NoReturn:
-        sys.exit(128 + number)
+    def end(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)

@@ -150,7 +150,7 @@ def test_dev_runs_until_it_is_told_to_stop(end: signal.Signals, tmp_path: Path) 
         assert addresses["Redis"].startswith("redis://127.0.0.1:")
 
         dev.send_signal(end)
-        dev.wait(timeout=60)
+        assert dev.wait(timeout=60) == 0
 
         assert wait_until(lambda: not still_alive(mark), 5), still_alive(mark)
         assert (tmp_path / "redis" / "appendonlydir").exists(), "its data stays"

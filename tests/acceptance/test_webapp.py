@@ -54,8 +54,8 @@ def web(durable: Durable) -> FlaskClient:
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Hold every rendering at its second line until the event is set."""
+def held(durable: Durable, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Hold the rendering r1 at its second line until the event is set; let it end before the test does."""
     gate, speak = threading.Event(), sound.speak
 
     def gated(text: str, path: Path) -> tuple[str, int]:
@@ -66,6 +66,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     monkeypatch.setattr(sound, "speak", gated)
     yield gate
     gate.set()
+    until("the end of r1", durable.get("r1").done)
 
 
 def until(what: str, look: Callable[[], Any]) -> Any:

@@ -1,0 +1,62 @@
+"""Shared by all tests: a real Redis, every store, and a clock that moves when told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import fakeredis
+import pytest
+import redis
+
+from durable_celery.clock import ManualClock
+from durable_celery.dev.server import EmbeddedRedis
+from durable_celery.store import Store
+from durable_celery.stores import LocalStore, RedisStore
+from tests.leaks import leaks
+
+Advance = Callable[[int], None]
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """One server for the whole run, with an append-only file."""
+    with EmbeddedRedis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedRedis) -> Iterator[str]:
+    """The address of an empty Redis. After the test no key of ours may be left without a lifetime."""
+    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
+        client.flushall()
+        yield redis_server.url
+        assert leaks(client) == []
+
+
+def opened(kind: str, request: pytest.FixtureRequest) -> LocalStore | RedisStore:
+    """A store of one kind, empty."""
+    if kind == "local":
+        return LocalStore(ManualClock())
+    if kind == "fakeredis":
+        return RedisStore(fakeredis.FakeRedis(server=fakeredis.FakeServer(), decode_responses=True))
+    return RedisStore(request.getfixturevalue("redis_url"))
+
+
+@pytest.fixture(params=["local", "fakeredis", "redis"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """Every keeper of the contract in turn."""
+    made = opened(request.param, request)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def advance(store: Store) -> Advance:
+    """Move the store's clock forward by so many milliseconds."""
+    if isinstance(store, LocalStore):
+        clock = store.clock
+        assert isinstance(clock, ManualClock)
+        return lambda ms: clock.advance(ms=ms)
+    assert isinstance(store, RedisStore)
+    client, key = store.connection.client, store.prefix + "clock"
+    return lambda ms: client.incrby(key, ms) and None

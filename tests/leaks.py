@@ -1,0 +1,53 @@
+"""What a test left in Redis that would stay for ever.
+
+Every key of a store must have a lifetime, be on the permanent list, or belong
+to a promise that is still pending; and the permanent indexes may name only
+promises for which something is still to be done.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from durable_celery.stores.redis.keys import PERMANENT
+
+#: Which phases an index may name; F only for outcomes that are still to be mirrored.
+_INDEXED = {"ready": "YF", "lease": "A", "deadline": "-YASH", "timer": "S"}
+
+
+def leaks(client: redis.Redis) -> list[str]:
+    """Every key and every index entry that nobody will ever delete, with the reason."""
+    found = []
+    for key in sorted(str(each) for each in client.scan_iter(match="dc:*", count=1000)):
+        space, _, name = key.partition("}:")
+        if key == "dc:meta":
+            continue
+        if name in PERMANENT:
+            found += _stale(client, space + "}:", name)
+        elif client.pttl(key) == -1 and not _pending(client, space + "}:", name):
+            found.append(f"{key} has no lifetime")
+    return found
+
+
+def _pending(client: redis.Redis, prefix: str, name: str) -> bool:
+    kind, _, promise_id = name.partition(":")
+    ids = [promise_id]
+    if kind == "t":
+        members: Any = client.zrange(prefix + name, 0, -1)
+        ids += [str(member) for member in members]
+    return any(client.hget(f"{prefix}r:{each}", "s") == "P" for each in ids)
+
+
+def _stale(client: redis.Redis, prefix: str, index: str) -> list[str]:
+    if index not in _INDEXED:
+        return []
+    entries: Any = client.zrange(prefix + index, 0, -1)
+    stale = []
+    for entry in entries:
+        state, phase, mirror = client.hmget(f"{prefix}r:{str(entry).partition('|')[0]}", "s", "t", "m")
+        fits = phase is not None and phase in _INDEXED[index] and (state == "P" or (index, mirror) == ("ready", "1"))
+        if not fits:
+            stale.append(f"{index} names {entry}, which is {state}/{phase}")
+    return stale
