@@ -129,7 +129,9 @@ def main(url: str | None = None) -> dict[str, float]:
     }
     for steps, count in counted.items():
         print(f"an execution of {steps} local steps: {count} round trips (n + {count - steps})")
-    print(f"engine {figures['engine_steps_per_s']:,.0f} steps/s, bare EVALSHA loop {figures['bare_steps_per_s']:,.0f}/s")
+    print(
+        f"engine {figures['engine_steps_per_s']:,.0f} steps/s, bare EVALSHA loop {figures['bare_steps_per_s']:,.0f}/s"
+    )
     print(f"ratio {figures['ratio']:.2f} (of {len(ratios)} rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)})")
     return figures
 

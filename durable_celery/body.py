@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import inspect
 import sys
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine
+from types import GeneratorType
 from typing import Any
 
 from durable_celery.errors import NotAnOperation
@@ -36,7 +37,7 @@ def finish_step(result: Any) -> Any:
     return drive(result)
 
 
-def _drive(body: Any, generator: Generator[Any, Any, Any] | None) -> Any:
+def _drive(body: Any, generator: GeneratorType[Any, Any, Any] | None) -> Any:
     value: Any = None
     error: Exception | None = None
     try:
@@ -59,7 +60,7 @@ def _drive(body: Any, generator: Generator[Any, Any, Any] | None) -> Any:
             body.close()
 
 
-def _wait(yielded: Any, generator: Generator[Any, Any, Any] | None) -> Any:
+def _wait(yielded: Any, generator: GeneratorType[Any, Any, Any] | None) -> Any:
     if not isinstance(yielded, Op):
         raise NotAnOperation(f"{yielded!r} ({type(yielded).__name__})")
     if generator is not None and yielded.deferred:
@@ -69,21 +70,20 @@ def _wait(yielded: Any, generator: Generator[Any, Any, Any] | None) -> Any:
     return yielded.get()
 
 
-def _keeps(generator: Generator[Any, Any, Any], op: Op[Any]) -> bool:
+def _keeps(generator: GeneratorType[Any, Any, Any], op: Op[Any]) -> bool:
     """Whether a generator has this operation in a variable already.
 
     `p = yield ctx.begin_run(f)` has not: it is given the promise.
     `p = ctx.begin_run(f)` and later `yield p` has: it is given the value.
     """
     frame = generator.gi_frame
-    for value in frame.f_locals.values() if frame is not None else ():
-        if value is op:
-            return True
+    kept = list(frame.f_locals.values()) if frame is not None else []
+    for value in tuple(kept):
         if isinstance(value, dict):
-            value = tuple(value.values())
-        if isinstance(value, list | tuple) and any(item is op for item in value):
-            return True
-    return False
+            kept += value.values()
+        elif isinstance(value, list | tuple):
+            kept += value
+    return any(value is op for value in kept)
 
 
 def _run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from durable_celery import clock, ids
 from durable_celery.body import drive, finish_step
@@ -22,6 +22,8 @@ from durable_celery.operations.sleep import Timer
 from durable_celery.operations.value import Recorded
 from durable_celery.registry import Options, Registered, check_arguments, name_of, wants_context
 from durable_celery.store import DEFAULT_RETENTION_MS, NewPromise
+
+AnyOp = TypeVar("AnyOp", bound=Op[Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +144,7 @@ class Context:
             timeout_ms=None if timeout is None else clock.to_ms(timeout),
             tags=self._performer.codec.encode(tags, "tags") if tags else "",
         )
-        made = ExternalPromise(self._performer, id or "external", path, child)
-        self._begun(made, deferred=False)
-        return made
+        return self._begun(ExternalPromise(self._performer, id or "external", path, child), deferred=False)
 
     # Values made once
 
@@ -185,11 +185,11 @@ class Context:
         if running:
             self._performer.wait(Gather(self._performer, running, return_exceptions=True))
 
-    def _made(self, op: Any) -> Any:
+    def _made(self, op: AnyOp) -> AnyOp:
         self._ops.append(op)
         return op
 
-    def _begun(self, op: Any, *, deferred: bool = True) -> Any:
+    def _begun(self, op: AnyOp, *, deferred: bool = True) -> AnyOp:
         self._ops.append(op)
         op.begin()
         op.deferred = deferred

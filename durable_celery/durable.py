@@ -62,7 +62,9 @@ class Durable:
         """Bind to a Celery application. Tasks that are not registered here are left as they are."""
         taken = getattr(app, "durable", None)
         if taken is not None and taken is not self:
-            raise DurableError(f"{app!r} has a Durable already; use that one, or give this one an application of its own")
+            raise DurableError(
+                f"{app!r} has a Durable already; use that one, or give this one an application of its own"
+            )
         self.app = app
         app.durable = self  # type: ignore[attr-defined]
         if isinstance(self._given, LocalStore):

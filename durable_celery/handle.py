@@ -114,7 +114,10 @@ class Handle(Generic[T]):
         try:
             while not self._there(promise := await asyncio.to_thread(self._store.get, self.id)):
                 if unwatch is None:
-                    hint = lambda: loop.call_soon_threadsafe(changed.set)  # noqa: E731
+
+                    def hint() -> None:
+                        loop.call_soon_threadsafe(changed.set)
+
                     unwatch = await asyncio.to_thread(self._store.watch, self.id, hint)
                     continue
                 try:
@@ -150,7 +153,7 @@ class Handle(Generic[T]):
 
 
 def _refuse(name: str) -> Callable[..., NoReturn]:
-    def refused(self: Handle[Any], *args: object) -> NoReturn:
+    def refused(self: Handle[Any], *_: object) -> NoReturn:
         raise TypeError(
             f"this is a Handle of {self.id!r}, not the value (asked for {name}): "
             "write .result() on it, or start with .call(…), which gives the value"
@@ -160,8 +163,9 @@ def _refuse(name: str) -> Callable[..., NoReturn]:
     return refused
 
 
-for _name in (
-    "add radd sub rsub mul rmul truediv rtruediv mod rmod neg lt le gt ge "
-    "int float index len iter getitem contains call"
-).split():
+_OF_VALUES = (
+    *("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "mod", "rmod", "neg"),
+    *("lt", "le", "gt", "ge", "int", "float", "index", "len", "iter", "getitem", "contains", "call"),
+)
+for _name in _OF_VALUES:
     setattr(Handle, f"__{_name}__", _refuse(f"__{_name}__"))

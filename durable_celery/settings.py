@@ -10,6 +10,9 @@ from durable_celery.codec import DEFAULT_MAX_PAYLOAD
 from durable_celery.errors import StoreMisconfigured
 from durable_celery.store import DEFAULT_RETENTION_MS
 
+#: A heartbeat is made every third of a lease; below this even a busy machine's scheduler would break it.
+SHORTEST_LEASE_MS = 300
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -36,8 +39,10 @@ class Settings:
             max_payload=int(_said(conf, "durable_max_payload", defaults.max_payload)),
             store_timeout_s=float(_said(conf, "durable_store_timeout", defaults.store_timeout_s)),
         )
-        if settings.lease_ms < 300:
-            raise StoreMisconfigured("durable_lease is the seconds a worker may be silent; less than 0.3 cannot be kept")
+        if settings.lease_ms < SHORTEST_LEASE_MS:
+            raise StoreMisconfigured(
+                "durable_lease is the seconds a worker may be silent; less than 0.3 cannot be kept"
+            )
         if settings.max_attempts < 1:
             raise StoreMisconfigured("durable_max_attempts is 1 or more")
         if "{" in settings.key_prefix or "}" in settings.key_prefix:

@@ -8,6 +8,7 @@ from flask import Blueprint, Flask
 
 from webapp import orders, page, problems, renders, validation
 from webapp.monitor import EXTENSION
+from workers import order, render
 
 if TYPE_CHECKING:
     from durable_celery import Durable
@@ -18,11 +19,13 @@ health = Blueprint("health", __name__)
 def create_app(durable: Durable | None = None) -> Flask:
     """Build the application.
 
-    `durable` is what it starts executions with: that of `workers.app` unless another is given, on which
-    `workers.render.register` and `workers.order.register` were called.
+    `durable` is what it starts executions with: that of `workers.app`, unless another is given. Its functions are
+    registered there, so `create_app(Durable.local())` is a whole application without Celery or Redis.
     """
     if durable is None:
         from workers.app import durable  # noqa: PLC0415 - it reads the environment, so only when it is asked for
+    for functions in (render, order):
+        functions.register(durable)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = validation.MAX_BODY
     app.extensions[EXTENSION] = durable

@@ -206,7 +206,8 @@ def _check_all_stopped(stack: Stack) -> None:
 
 def _expect(truth: bool, sentence: str) -> None:  # noqa: FBT001 - reads as a sentence
     if not truth:
-        raise RuntimeError(sentence)
+        message = f"this does not hold: {sentence}"
+        raise RuntimeError(message)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def durable() -> Durable:
     return found
 
 
-def find(execution_id: str, function: str) -> tuple[Handle, Promise]:
+def find(execution_id: str, function: str) -> tuple[Handle[Any], Promise]:
     """Return the execution of this function by this id; what another function has is not found either."""
     handle = durable().get(execution_id)
     record = handle.promise()
@@ -41,7 +41,7 @@ def find(execution_id: str, function: str) -> tuple[Handle, Promise]:
     return handle, record
 
 
-def accepted(handle: Handle, document: dict[str, Any], location: str) -> Response:
+def accepted(handle: Handle[Any], document: dict[str, Any], location: str) -> Response:
     """Answer a start: 202 while it runs, and once it ended what the first start would have got."""
     if document["status"] in _ENDINGS:
         status, kind = _ENDINGS[document["status"]]
@@ -66,7 +66,11 @@ def monitored(document: dict[str, Any]) -> Response:
 
 
 def describe(
-    handle: Handle, record: Promise, steps: list[Step], progress: Mapping[str, Any], links: Mapping[str, str | None]
+    handle: Handle[Any],
+    record: Promise,
+    steps: list[Step],
+    progress: Mapping[str, Any],
+    links: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """Build the monitor's document, all but the result of what succeeded."""
     document: dict[str, Any] = {
@@ -88,7 +92,7 @@ def describe(
 
 
 def _step(step: Step) -> dict[str, Any]:
-    return {
+    document = {
         "id": step.id,
         "name": step.name,
         "kind": step.kind,
@@ -96,16 +100,17 @@ def _step(step: Step) -> dict[str, Any]:
         "started_at": step.started_at,
         "ended_at": step.ended_at,
     }
+    return {**document, "error": step.error} if step.error else document
 
 
-def _error(handle: Handle) -> dict[str, str]:
+def _error(handle: Handle[Any]) -> dict[str, str]:
     try:
         handle.result(timeout=0)
     except StoreUnavailable:
         raise
     except ExecutionFailed as error:
         return {"type": error.type.rpartition(".")[2], "message": error.message}
-    except Exception as error:  # noqa: BLE001 - whatever the function raised is what is told
+    except Exception as error:
         return {"type": type(error).__name__, "message": str(error)}
     message = f"{handle.id!r} has a result, not an error"
     raise AssertionError(message)

@@ -56,7 +56,7 @@ def _decided(approval_id: str, decision: dict[str, Any]) -> bool:
     return approval.state == "resolved" and approval.result(timeout=0) == decision
 
 
-def _document(handle: Handle, record: Promise) -> dict[str, Any]:
+def _document(handle: Handle[Any], record: Promise) -> dict[str, Any]:
     steps = handle.steps()
     approval = _approval(steps)
     waiting = approval is not None and approval.state == "pending" and not record.state.settled

@@ -34,7 +34,7 @@ RETRY_WHEN_UNAVAILABLE = 5
 _TYPES = {400: "bad-request", 413: "body-too-large", 415: "not-json"}
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
+class Problem(Exception):
     """Raised by a view to answer with a problem document; `extra` are its further members."""
 
     def __init__(

@@ -51,7 +51,7 @@ def file(execution_id: str) -> Response:
         raise Problem(404, "no-file", "the file was made, but it is not in this server's RENDER_DIR") from None
 
 
-def _document(handle: Handle, record: Promise) -> dict[str, Any]:
+def _document(handle: Handle[Any], record: Promise) -> dict[str, Any]:
     steps = handle.steps()
     links = {"self": _status_url(record.id), "file": None}
     if record.status == "succeeded":

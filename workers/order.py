@@ -10,7 +10,7 @@ from workers.script import BadScript, check_text, json_type
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from durable_celery import Context, Durable
+    from durable_celery import Context, Durable, Function
 
 MAX_ITEM_LENGTH = 100
 MAX_QUANTITY = 1_000
@@ -18,7 +18,7 @@ MAX_QUANTITY = 1_000
 MAX_AMOUNT = 100_000_000
 
 
-class BadOrder(ValueError):  # noqa: N818 - it is named for what it is about
+class BadOrder(ValueError):
     """Raised when an order cannot be processed; `where` is a JSON pointer to the place."""
 
     def __init__(self, message: str, where: str = "") -> None:
@@ -26,7 +26,7 @@ class BadOrder(ValueError):  # noqa: N818 - it is named for what it is about
         self.where = where
 
 
-def register(durable: Durable) -> Any:
+def register(durable: Durable) -> Function[..., Any]:
     """Register `process_order` with an application, under its name everywhere."""
     return durable.register(name="process_order")(process_order)
 

@@ -16,7 +16,7 @@ from workers.script import check_script
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from durable_celery import Context, Durable
+    from durable_celery import Context, Durable, Function
 
 #: The name of the whole, in the execution's folder; each line is beside it.
 JOINED = "render.wav"
@@ -24,7 +24,7 @@ JOINED = "render.wav"
 PAUSE_SECONDS = 0.5
 
 
-def register(durable: Durable) -> Any:
+def register(durable: Durable) -> Function[..., Any]:
     """Register `render` with an application, under its name everywhere."""
     return durable.register(name="render")(render)
 
@@ -35,7 +35,8 @@ def render(ctx: Context, text_list: list[str]) -> Generator[Any, Any, dict[str, 
     rendered = []
     for index, line in enumerate(lines):
         rendered.append((yield ctx.run(render_line, ctx.id, index, line)))
-    return (yield ctx.run(join, ctx.id, rendered))
+    result: dict[str, Any] = yield ctx.run(join, ctx.id, rendered)
+    return result
 
 
 def render_line(ctx: Context, execution_id: str, index: int, line: str) -> dict[str, Any]:

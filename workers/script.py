@@ -10,7 +10,7 @@ MAX_LINE_LENGTH = 500
 MAX_CHARACTERS = 20_000
 
 
-class BadScript(ValueError):  # noqa: N818 - it is named for what it is about
+class BadScript(ValueError):
     """Raised when a list of lines cannot be rendered; `where` is a JSON pointer to the place, below the list."""
 
     def __init__(self, message: str, where: str = "") -> None:

@@ -27,9 +27,7 @@ class Timer(Op[None]):
         self.performer.admit()
         now_ms = self.performer.now_ms()
         self.due_at = self._due(now_ms)
-        opened = Entry(
-            kind=self.kind, name=self.name, state=State.PENDING, payload=str(self.due_at), started_at=now_ms
-        )
+        opened = Entry(kind=self.kind, name=self.name, state=State.PENDING, payload=str(self.due_at), started_at=now_ms)
         self.performer.checkpoint(self.path, opened)
 
     def ready(self) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery, signature
-from kombu.exceptions import OperationalError
 
 from durable_celery import ids
 from durable_celery.store import Ready
@@ -30,14 +29,14 @@ class Publisher:
             for row in ready:
                 self._send(row, producer)
 
-    def depth(self, queue: str) -> int | None:
-        """How many messages wait in a queue; None where the transport cannot tell."""
-        try:
-            with self._app.connection_or_acquire() as connection:
-                declared = connection.default_channel.queue_declare(queue or self._app.conf.task_default_queue, passive=True)
-                return int(declared.message_count)
-        except (OperationalError, AttributeError, OSError, *self._app.connection().channel_errors):
-            return None
+    def depth(self, queue: str) -> int:
+        """How many messages wait in a queue."""
+        name = queue or self._app.conf.task_default_queue
+        with self._app.connection_or_acquire() as connection:
+            try:
+                return int(connection.default_channel.queue_declare(name, passive=True).message_count)
+            except connection.channel_errors:
+                return 0  # no such queue: nothing waits in it
 
     def _send(self, row: Ready, producer: Any) -> None:
         headers = {HINT: 1}
@@ -66,7 +65,8 @@ class Publisher:
         options = dict(envelope.options)
         options["headers"] = {**(options.get("headers") or {}), **headers}
         options["task_id"] = row.id
-        self._app.tasks[envelope.task].send_hint(envelope.args, envelope.kwargs, producer=producer, **options)
+        task: Any = self._app.tasks[str(envelope.task)]
+        task.send_hint(envelope.args, envelope.kwargs, producer=producer, **options)
 
 
 def task_name(function: str, version: int) -> str:

@@ -135,7 +135,7 @@ class Sweeper(bootsteps.StartStopStep):
         for queue in {row.queue for row in found.ready}:
             waiting = self.binding.publisher.depth(queue)
             rows = [row for row in found.ready if row.queue == queue]
-            worth += rows if waiting is None else rows[: max(found.backlog - waiting, 0)]
+            worth += rows[: max(found.backlog - waiting, 0)]
         return worth
 
 

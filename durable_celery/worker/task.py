@@ -33,8 +33,17 @@ _REFUSED = {
 }
 
 
-class DurableTask(Task):
-    """The base of every task made by `Durable.register`. Acknowledged early: recovery is the lease's, not the broker's."""
+if TYPE_CHECKING:
+    Base = Task[Any, Any]
+else:
+    Base = Task
+
+
+class DurableTask(Base):
+    """The base of every task made by `Durable.register`.
+
+    Acknowledged early: recovery is the lease's, not the broker's.
+    """
 
     abstract = True
     acks_late = False
@@ -49,7 +58,7 @@ class DurableTask(Task):
 
     # Starting: Celery's own faces
 
-    def apply_async(
+    def apply_async(  # type: ignore[override]  # the stubs fix what Celery leaves open
         self,
         args: Any = None,
         kwargs: Any = None,
@@ -74,11 +83,13 @@ class DurableTask(Task):
     def _envelope(self, promise_id: str, args: Any, kwargs: Any, options: dict[str, Any]) -> str:
         if not any(options.get(name) for name in _CANVAS):
             return ""
-        kept = {name: value for name, value in options.items() if name not in ("producer", "connection", "countdown", "eta")}
+        kept = {
+            name: value for name, value in options.items() if name not in ("producer", "connection", "countdown", "eta")
+        }
         envelope = self.signature(args, kwargs, **kept).set(task_id=promise_id)
         return json.dumps(envelope, default=_plain)
 
-    def _eager(self, promise_id: str, args: Any, kwargs: Any) -> EagerResult:
+    def _eager(self, promise_id: str, args: Any, kwargs: Any) -> EagerResult[Any]:
         try:
             value = self.binding.inline(self.function, self.version, promise_id, args, kwargs)
         except Exception as error:
@@ -106,7 +117,9 @@ class DurableTask(Task):
         try:
             left = engine.attempt(promise_id, self.binding.process.holder, self._started)
             if left.departure is Departure.REFUSED and left.promise is None and not request.get(HINT):
-                envelope = "" if not _has_canvas(request) else json.dumps(self.signature_from_request(request), default=_plain)
+                envelope = (
+                    "" if not _has_canvas(request) else json.dumps(self.signature_from_request(request), default=_plain)
+                )
                 self.binding.record(self, promise_id, args, kwargs, {}, envelope)
                 left = engine.attempt(promise_id, self.binding.process.holder, self._started)
         except Exception as error:

@@ -99,7 +99,9 @@ def until(what: str, look: Callable[[], Any], seconds: float = 40) -> Any:
 
 
 def ended(running: Running, url: str) -> dict[str, Any]:
-    return until(f"200 from {url}", lambda: (answer := running.web.get(url)).status_code == 200 and answer).json()
+    document: dict[str, Any]
+    document = until(f"200 from {url}", lambda: (it := running.web.get(url)).status_code == 200 and it).json()
+    return document
 
 
 def recorded(running: Running, execution_id: str, count: int) -> dict[str, Any]:
@@ -110,7 +112,8 @@ def recorded(running: Running, execution_id: str, count: int) -> dict[str, Any]:
         at_work = sum(running.times(execution_id, "start").values()) > count
         return status if status["progress"]["done"] == count and at_work else None
 
-    return until(f"{count} steps of {execution_id}", look)
+    status: dict[str, Any] = until(f"{count} steps of {execution_id}", look)
+    return status
 
 
 def test_a_rendering_is_accepted_at_once_and_its_progress_rises_to_a_file(running: Running) -> None:

@@ -15,7 +15,7 @@ from celery import Celery
 
 from durable_celery import Durable, PromiseNotFound
 from webapp import create_app
-from workers import order, render, shop, sound
+from workers import render, shop, sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,8 +42,6 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def durable() -> Iterator[Durable]:
     local = Durable.local()
-    render.register(local)
-    order.register(local)
     yield local
     local.close()
 
@@ -87,20 +85,27 @@ def ended(web: FlaskClient, url: str) -> dict[str, Any]:
         assert answer.status_code in (200, 202), answer.text
         return answer if answer.status_code == 200 else None
 
-    return until(f"200 from {url}", look).json
+    document: dict[str, Any] = told_by(until(f"200 from {url}", look))
+    return document
 
 
 def result(web: FlaskClient, url: str) -> dict[str, Any]:
     """Poll a monitor until the end, which must be a good one, and return the result."""
     document = ended(web, url)
     assert document["status"] == "succeeded", document
-    return document["result"]
+    outcome: dict[str, Any] = document["result"]
+    return outcome
+
+
+def told_by(answer: TestResponse) -> Any:
+    """Return the document in an answer."""
+    return answer.json
 
 
 def problem(answer: TestResponse, status: int, kind: str) -> dict[str, Any]:
     """Check that an answer is a whole problem document, and return it."""
     assert (answer.status_code, answer.mimetype) == (status, PROBLEM), answer.text
-    document = answer.json
+    document: dict[str, Any] = told_by(answer)
     assert document["type"] == kind
     assert document["status"] == status
     assert document["title"]
@@ -122,28 +127,28 @@ def test_a_rendering_is_accepted_before_it_is_done(web: FlaskClient, held: threa
     assert answer.headers["Location"] == "/render/r1/status"
     assert int(answer.headers["Retry-After"]) >= 1
     assert "Idempotent-Replayed" not in answer.headers
-    assert answer.json["id"] == "r1"
-    assert answer.json["links"]["self"] == "/render/r1/status"
+    assert told_by(answer)["id"] == "r1"
+    assert told_by(answer)["links"]["self"] == "/render/r1/status"
     assert not held.is_set()
 
 
 def test_the_monitor_shows_progress_until_there_is_a_result(web: FlaskClient, held: threading.Event) -> None:
     web.post("/render/r1", json=SCRIPT)
-    until("the first line", lambda: web.get("/render/r1/status").json["progress"]["done"] == 1)
+    until("the first line", lambda: told_by(web.get("/render/r1/status"))["progress"]["done"] == 1)
 
     answer = web.get("/render/r1/status")
     assert answer.status_code == 202
     assert int(answer.headers["Retry-After"]) >= 1
-    assert answer.json["function"] == "render"
-    assert (answer.json["state"], answer.json["status"]) == ("pending", "running")
-    assert answer.json["progress"] == {"done": 1, "total": 4, "note": "line 2 of 3"}
-    first = answer.json["steps"][0]
+    assert told_by(answer)["function"] == "render"
+    assert (told_by(answer)["state"], told_by(answer)["status"]) == ("pending", "running")
+    assert told_by(answer)["progress"] == {"done": 1, "total": 4, "note": "line 2 of 3"}
+    first = told_by(answer)["steps"][0]
     assert first["kind"] == "run"
     assert first["name"] == "render_line"
     assert first["state"] == "resolved"
     assert first["started_at"] <= first["ended_at"]
-    assert "result" not in answer.json
-    assert "error" not in answer.json
+    assert "result" not in told_by(answer)
+    assert "error" not in told_by(answer)
 
     held.set()
     document = ended(web, "/render/r1/status")
@@ -214,7 +219,7 @@ def test_the_same_request_attaches_while_it_runs_and_gets_the_result_after(
     assert finished.status_code == 200
     assert finished.headers["Idempotent-Replayed"] == "true"
     assert finished.headers["Content-Location"] == "/render/r1/status"
-    assert finished.json["result"] == document["result"]
+    assert told_by(finished)["result"] == document["result"]
     assert [line[1] for line in told(tmp_path) if line[3] == "start"] == ["0", "1", "2", "join"]
 
 
@@ -356,7 +361,7 @@ def test_a_legal_id_is_one_however_it_is_escaped(web: FlaskClient, legal: str) -
 
     started = web.post(f"/render/{escaped}", json=SCRIPT)
 
-    assert started.json["id"] == legal
+    assert told_by(started)["id"] == legal
     assert "result" in ended(web, started.headers["Location"])
     assert web.get(f"/render/{legal}/file").status_code == 200
 
@@ -463,7 +468,9 @@ def test_a_mistake_of_the_server_tells_nothing_of_its_inside(web: FlaskClient, m
 
 
 def waiting(web: FlaskClient, url: str) -> dict[str, Any]:
-    return until("the approval", lambda: (it := web.get(url).json)["links"].get("approval") and it)
+    document: dict[str, Any]
+    document = until("the approval", lambda: (it := told_by(web.get(url)))["links"].get("approval") and it)
+    return document
 
 
 def test_an_approved_order_is_shipped(web: FlaskClient) -> None:
@@ -533,15 +540,14 @@ def test_an_unknown_order_cannot_be_decided(web: FlaskClient) -> None:
 
 
 def test_a_hostile_order_is_refused_or_processed_but_never_stuck(web: FlaskClient) -> None:
-    for number, extra in enumerate(
-        [
-            {"__type__": "datetime", "__value__": "never"},
-            {"__type__": "nothing", "__value__": None},
-            {"note": {"__type__": "uuid", "__value__": {"hex": "x"}}},
-            {"note": "\x00"},
-            {"note": "\ud800"},
-        ]
-    ):
+    extras: list[dict[str, Any]] = [
+        {"__type__": "datetime", "__value__": "never"},
+        {"note": {"__type__": "nothing", "__value__": None}},
+        {"note": {"__type__": "uuid", "__value__": {"hex": "x"}}},
+        {"note": "\x00"},
+        {"note": "\ud800"},
+    ]
+    for number, extra in enumerate(extras):
         answer = web.post(f"/orders/h{number}", json={**ORDER, **extra})
         if answer.status_code == 202:
             waiting(web, f"/orders/h{number}")
@@ -566,7 +572,7 @@ def test_a_deep_order_is_refused_or_processed(web: FlaskClient) -> None:
 def test_health_is_told_without_asking_the_store() -> None:
     answer = create_app(unreachable()).test_client().get("/healthz")
 
-    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+    assert (answer.status_code, told_by(answer)) == (200, {"status": "ok"})
 
 
 def test_the_page_has_a_form(web: FlaskClient) -> None:
@@ -594,7 +600,4 @@ def test_a_store_that_is_down_is_said_soon() -> None:
 def unreachable() -> Durable:
     """Build one whose Redis does not exist: nothing listens on the port named `tcpmux`."""
     nowhere = "redis://127.0.0.1:1/0"
-    durable = Durable(Celery("nowhere", broker=nowhere, backend=nowhere))
-    render.register(durable)
-    order.register(durable)
-    return durable
+    return Durable(Celery("nowhere", broker=nowhere, backend=nowhere))

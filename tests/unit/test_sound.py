@@ -13,6 +13,7 @@ import pytest
 from workers import morse, sound, wav
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -80,7 +81,7 @@ def test_letters_without_a_code_are_sent_as_their_plain_ones(text: str, same: st
 def test_every_code_is_dots_and_dashes_and_only_x_and_times_share_one() -> None:
     assert all(set(code) <= {".", "-"} for code in morse.CODE.values())
     assert len(set(morse.CODE.values())) == len(morse.CODE) - 1
-    assert morse.CODE["X"] == morse.CODE["×"]  # noqa: RUF001
+    assert morse.CODE["X"] == morse.CODE["×"]
 
 
 @pytest.mark.usefixtures("no_speech")
@@ -162,7 +163,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.wav"
 
-    def broken() -> list[bytes]:
+    def broken() -> Iterator[bytes]:
         yield wav.silence(1)
         assert not path.exists()
         raise OSError("disk full")
