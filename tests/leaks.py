@@ -1,7 +1,7 @@
 """What a test left in Redis that would stay for ever.
 
 Every key of a store must have a lifetime, be on the permanent list, or belong
-to a promise that is still pending; and the permanent indexes may name only
+to a promise that is still pending, or to its tree; and the permanent indexes may name only
 promises for which something is still to be done.
 """
 
@@ -32,11 +32,11 @@ def leaks(client: redis.Redis) -> list[str]:
 
 
 def _pending(client: redis.Redis, prefix: str, name: str) -> bool:
+    """Whether the promise of a key is pending, or the root of its tree, or for a tree anyone in it."""
     kind, _, promise_id = name.partition(":")
-    ids = [promise_id]
+    ids = {promise_id, client.hget(f"{prefix}r:{promise_id}", "rt")}
     if kind == "t":
-        members: Any = client.zrange(prefix + name, 0, -1)
-        ids += [str(member) for member in members]
+        ids |= set(client.zrange(prefix + name, 0, -1))
     return any(client.hget(f"{prefix}r:{each}", "s") == "P" for each in ids)
 
 

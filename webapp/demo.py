@@ -204,7 +204,7 @@ def _check_all_stopped(stack: Stack) -> None:
         _expect(not left, f"Redis is stopped: {stack.redis}")
 
 
-def _expect(truth: bool, sentence: str) -> None:  # noqa: FBT001 - reads as a sentence
+def _expect(truth: bool, sentence: str) -> None:
     if not truth:
         message = f"this does not hold: {sentence}"
         raise RuntimeError(message)

@@ -26,7 +26,7 @@ class Answer:
     content: bytes
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 - JSON is anything
+    def json(self) -> Any:
         """The content as the JSON it is."""
         return json.loads(self.content)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, jsonify
 
-from durable_celery import ExecutionFailed, StoreUnavailable
+from durable_celery import ExecutionFailed, State, StoreUnavailable
 from webapp.problems import Problem, unknown_execution
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def accepted(handle: Handle[Any], document: dict[str, Any], location: str) -> Re
         detail = f"the execution {handle.id!r} {document['status'].replace('_', ' ')}"
         raise Problem(status, kind, detail, headers={"Content-Location": location}, **extra)
     answer = monitored(document)
-    answer.headers["Content-Location" if answer.status_code == 200 else "Location"] = location
+    answer.headers["Location" if document["state"] == State.PENDING else "Content-Location"] = location
     if not handle.created:
         answer.headers["Idempotent-Replayed"] = "true"
     return answer
@@ -59,7 +59,7 @@ def monitored(document: dict[str, Any]) -> Response:
     """Answer a poll: 202 until the execution has ended, then 200."""
     answer = jsonify(document)
     answer.headers["Cache-Control"] = "no-store"
-    if document["state"] == "pending":
+    if document["state"] == State.PENDING:
         answer.status_code = 202
         answer.headers["Retry-After"] = str(RETRY_AFTER)
     return answer

@@ -80,7 +80,7 @@ def unknown_execution(execution_id: str) -> Problem:
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
-    if error.code is None or error.code < 400:
+    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return error
     own = {"content-type", "content-length"}
     headers = {name: value for name, value in error.get_headers() if name.lower() not in own}

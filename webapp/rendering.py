@@ -50,7 +50,7 @@ class Rendering:
 
     def say(self, sentence: str) -> None:
         """Print a sentence with the seconds since the rendering was posted."""
-        print(f"{time.monotonic() - self._began:6.1f} s  {sentence}", flush=True)
+        print(f"{time.monotonic() - self._began:6.1f} s  {sentence}", flush=True)  # noqa: T201 - telling is what it is for
 
     def since_kill(self) -> str:
         """Say how long ago the worker was killed, until the next step is recorded."""

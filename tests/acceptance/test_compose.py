@@ -110,7 +110,7 @@ class HereInsteadOfThere:
         self.flower_port = free_port()
         self._there_and_here = {
             "redis:6379": f"127.0.0.1:{self.redis_port}",
-            "0.0.0.0": "127.0.0.1",  # noqa: S104 - what is replaced
+            "0.0.0.0": "127.0.0.1",
             "8000": str(self.web_port),
             "5555": str(self.flower_port),
             "/data/renders": str(folder / "renders"),
@@ -192,7 +192,7 @@ def test_a_rendering_goes_through_all_of_them(composed: tuple[HereInsteadOfThere
     headers = {"content-type": "application/json"}
     body = json.dumps({"text_list": ["One.", "Two."]}).encode()
 
-    with opener.open(urllib.request.Request(f"{web}/render/composed", body, headers), timeout=10) as answer:  # noqa: S310
+    with opener.open(urllib.request.Request(f"{web}/render/composed", body, headers), timeout=10) as answer:
         assert answer.status == 202
         location = urlsplit(answer.headers["location"]).path
     deadline = time.monotonic() + 30

@@ -45,6 +45,7 @@ needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 
 
 @needs_proc
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_demo_tells_its_story_twice_in_a_row_and_leaves_nothing_behind() -> None:
     for _ in range(2):

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from redis import Redis
 
 from durable_celery.dev import EmbeddedRedis, Program, Supervisor, free_port, log_has, url_answers
+from tests.leaks import leaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,6 +75,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         supervisor.start(*(worker(name, folder, env) for name in WORKERS), web, deadline=60)
         with httpx.Client(base_url=url, timeout=10, trust_env=False) as client:
             yield Running(redis, supervisor, client, folder)
+        with Redis.from_url(redis.url, decode_responses=True) as store:
+            until("a store without anything that stays for ever", lambda: not leaks(store))
 
 
 def worker(name: str, folder: Path, env: dict[str, str]) -> Program:
