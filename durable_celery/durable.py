@@ -261,9 +261,9 @@ class Durable:
         return RedisStore(url, key_prefix=settings.key_prefix, patience=patience_s)
 
     def _celery_redis(self) -> str:
-        conf = self.app.conf if self.app is not None else {}
-        for key in ("result_backend", "broker_url"):
-            url = str(conf.get(key) or "").split(";")[0].split(",")[0]
+        conf = self.app.conf if self.app is not None else None
+        for key in ("result_backend", "broker_url"):  # as attributes: so Celery's own environment variables count
+            url = str(getattr(conf, key, None) or "").split(";")[0].split(",")[0]
             if url.startswith(("redis://", "rediss://")):
                 return url
             if url.startswith("redis+socket://"):

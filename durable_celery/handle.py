@@ -25,6 +25,9 @@ _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.05, 1.0
 class Handle(Generic[T]):
     """One promise by its id: ask how it stands, wait for it, cancel it."""
 
+    #: Without a `__dict__`, serialisers that walk one (FastAPI's) refuse a Handle and say what it is.
+    __slots__ = ("__weakref__", "_cancel", "_clock", "_codec", "_store", "created", "id")
+
     def __init__(
         self,
         promise_id: str,
@@ -165,7 +168,7 @@ def _refuse(name: str) -> Callable[..., NoReturn]:
 
 _OF_VALUES = (
     *("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "mod", "rmod", "neg"),
-    *("lt", "le", "gt", "ge", "int", "float", "index", "len", "iter", "getitem", "contains", "call"),
+    *("lt", "le", "gt", "ge", "int", "float", "index", "len", "iter", "getitem", "contains", "call", "html"),
 )
 for _name in _OF_VALUES:
     setattr(Handle, f"__{_name}__", _refuse(f"__{_name}__"))

@@ -23,8 +23,13 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, _leave)
     host = os.environ.get("HOST") or "127.0.0.1"
-    port = int(os.environ.get("WEB_PORT") or 8000)
-    waitress.serve(create_app(), host=host, port=port, threads=THREADS, max_request_body_size=MAX_READ, ident=None)
+    port = os.environ.get("WEB_PORT") or "8000"
+    if not port.isdecimal():
+        sys.exit(f"WEB_PORT must be a number, not {port!r}")
+    try:
+        waitress.serve(create_app(), host=host, port=port, threads=THREADS, max_request_body_size=MAX_READ, ident=None)
+    except OSError as error:
+        sys.exit(f"cannot serve on {host} port {port}: {error}")
 
 
 def _leave(_signal: int, _frame: object) -> NoReturn:

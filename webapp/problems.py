@@ -16,6 +16,7 @@ from durable_celery import (
     NotSerializable,
     PayloadTooLarge,
     PromiseNotFound,
+    StoreFull,
     StoreUnavailable,
 )
 
@@ -71,6 +72,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(NotSerializable, _not_serializable)
     app.register_error_handler(PayloadTooLarge, _too_large)
     app.register_error_handler(StoreUnavailable, _unavailable)
+    app.register_error_handler(StoreFull, _unavailable)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -110,9 +112,9 @@ def _too_large(error: PayloadTooLarge) -> Response:
     return respond(413, "body-too-large", str(error))
 
 
-def _unavailable(error: StoreUnavailable) -> Response:
-    log.warning("the store did not answer: %s", error)
-    detail = "the store did not answer in time; nothing is lost, the same request may be sent again"
+def _unavailable(error: StoreUnavailable | StoreFull) -> Response:
+    log.warning("the store cannot be used: %s", error)
+    detail = "the store cannot be used at the moment; nothing is lost, the same request may be sent again"
     return respond(503, "store-unavailable", detail, headers={"Retry-After": str(RETRY_WHEN_UNAVAILABLE)})
 
 

@@ -65,7 +65,7 @@ class TestFulfil:
 
         ready = store.fulfil(claimed.hold, 0, DONE)
 
-        expected = {Ready(name, "order", 2, "slow", "", "") for name in ("waiting-1", "waiting-2")}
+        expected = {Ready(name, "order", 2, "slow", "", "", attempts=1) for name in ("waiting-1", "waiting-2")}
         assert set(ready) == expected
 
     def test_a_call_whose_reply_was_lost_is_answered_again(self, store: Store) -> None:

@@ -42,7 +42,7 @@ class Worker:
 
     def said(self) -> list[str]:
         """What its steps printed."""
-        return re.findall(r"(?:^|: )((?:reserve|charge|pack|ship) \d+)$", self.log.read_text(), re.MULTILINE)
+        return re.findall(r"(?:^|\] )((?:reserve|charge|pack|ship) \d+)$", self.log.read_text(), re.MULTILINE)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import Any
 
 from durable_celery.errors import LeaseLost
 from durable_celery.promise import Phase, Promise, State
-from durable_celery.store import Claimed
 from tests.simulation.benches import Row, Snapshot
 
 #: Verbs that only the holder of a lease may call.
@@ -33,7 +32,7 @@ def check(verb: str, args: tuple[Any, ...], answer: Any, before: Snapshot, after
             raise Violation("a promise never vanishes", promise_id, verb)
         _entries(promise_id, old, new)
         _record(old.promise, new.promise)
-        _epoch(verb, answer, old, new)
+        _epoch(verb, args, old, new)
     _indexes(after)
     if verb in FENCED:
         _fence(verb, args, answer, before, after)
@@ -60,9 +59,9 @@ def _record(old: Promise, new: Promise) -> None:
         raise Violation("a settled execution is done", new.id, new.phase)
 
 
-def _epoch(verb: str, answer: Any, old: Row, new: Row) -> None:
+def _epoch(verb: str, args: tuple[Any, ...], old: Row, new: Row) -> None:
     moved = new.promise.attempt - old.promise.attempt
-    claimed = verb == "claim" and isinstance(answer, Claimed) and answer.hold.id == new.promise.id
+    claimed = verb == "claim" and args[0] == new.promise.id
     if moved and not (moved == 1 and claimed and old.promise.phase is Phase.READY):
         raise Violation("the epoch moves only by a claim of a ready one, and by one", new.promise.id, verb, moved)
     taken = new.promise.phase is Phase.ACQUIRED and old.promise.phase is not Phase.ACQUIRED

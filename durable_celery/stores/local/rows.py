@@ -212,7 +212,7 @@ class Rows:
     def publishable(self) -> tuple[Ready, ...]:
         """What a publisher needs to know of every id that became ready."""
         rows = (self.by_id[promise_id].promise for promise_id in dict.fromkeys(self.woken))
-        return tuple(Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas) for p in rows)
+        return tuple(Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas, p.attempt) for p in rows)
 
     def _expire(self, row: Row) -> None:
         """A settled tree lives as long as its root; those that settle later from then on."""

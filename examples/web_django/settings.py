@@ -1,0 +1,3 @@
+DEBUG = True
+SECRET_KEY = "for this example only"
+ROOT_URLCONF = "urls"

@@ -1,0 +1,28 @@
+from django.http import JsonResponse
+
+from durable_celery import Context, LocalStore
+from durable_celery import Durable as Resonate
+
+resonate = Resonate(store=LocalStore())
+
+
+def baz(_: Context):
+    print("running baz")
+    return 1
+
+
+def bar(ctx: Context):
+    print("running bar")
+    v = yield ctx.lfc(baz)
+    return v + 1
+
+
+@resonate.register
+def foo(ctx: Context):
+    v = yield ctx.lfc(bar)
+    return v + 1
+
+
+def read_root(request):
+    v = foo.run("django_webserver_foo_promise_id").result()
+    return JsonResponse({"value": v})

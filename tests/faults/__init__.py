@@ -1,0 +1,1 @@
+"""What may break, broken everywhere: at every call to the store, in every shape of execution."""
