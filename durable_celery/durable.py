@@ -217,12 +217,10 @@ class Durable:
 
     # Wiring
 
-    @property
+    @functools.cached_property
     def settings(self) -> Settings:
         """The `durable_*` settings of the application, read when first needed."""
-        if self.app is None:
-            return Settings()
-        settings = Settings.read(self.app.conf)
+        settings = Settings() if self.app is None else Settings.read(self.app.conf)
         self.codec.max_payload = settings.max_payload
         return settings
 

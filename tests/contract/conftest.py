@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from durable_celery.clock import ManualClock
 from durable_celery.store import Store
 from durable_celery.stores import LocalStore, RedisStore
 from durable_celery.stores.redis.connection import Connection
 from durable_celery.stores.redis.scripts import Argument, Script
-from tests.conftest import opened
+from tests.conftest import Advance, opened
 
 
 class LostReplies(Connection):
@@ -29,14 +30,42 @@ class LostReplies(Connection):
         return second
 
 
+#: When every contract test begins: ManualClock's first instant.
+START = ManualClock().now_ms()
+
+
+def set_clock(store: RedisStore, now_ms: int) -> None:
+    """Let it be this instant for the store's scripts until told otherwise."""
+    store.connection.client.set(store.prefix + "clock", f"@{now_ms}")
+
+
 @pytest.fixture(params=["local", "fakeredis", "redis", "redis-replies-lost"])
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """Every keeper of the contract in turn; their clocks stand still."""
     made = opened(request.param, request)
+    if isinstance(made, RedisStore):
+        set_clock(made, START)
     if request.param == "redis-replies-lost":
         assert isinstance(made, RedisStore)
         made.connection = LostReplies(made.connection.client, made.connection.patience_s)
     yield made
     made.close()
+
+
+@pytest.fixture
+def advance(store: Store) -> Advance:
+    """Move the store's clock forward by so many milliseconds."""
+    now_ms = START
+
+    def move(ms: int) -> None:
+        nonlocal now_ms
+        now_ms += ms
+        if isinstance(store, RedisStore):
+            set_clock(store, now_ms)
+        elif isinstance(store, LocalStore) and isinstance(store.clock, ManualClock):
+            store.clock.advance(ms=ms)
+
+    return move
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 | `deadline`       | zset   | id to its deadline                               | permanent             |
 | `timer`          | zset   | `<id>|<path>` to when it is due                  | permanent             |
 | `workers`        | zset   | node to when it was last seen                    | permanent             |
-| `clock`          | string | milliseconds added to the clock, for tests only  | tests                 |
+| `clock`          | string | for tests only: milliseconds to add, or `@<now>` | tests                 |
 
 Channels: `done:<id>` says that a promise may have settled; `node:<node>` is
 subscribed to by a worker for as long as it lives. `<prefix>:meta` keeps the

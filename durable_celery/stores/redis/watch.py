@@ -116,4 +116,7 @@ class Watcher:
         with self._lock:
             waiting = tuple(self._waiting.get(message["channel"], ()))
         for notify in waiting:
-            notify()
+            try:
+                notify()
+            except Exception:
+                logger.exception("a watcher of %s failed", message["channel"])

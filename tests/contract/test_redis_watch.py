@@ -1,0 +1,133 @@
+"""Hints over Redis: whoever waits is told, whatever happens to the connection meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from durable_celery.dev.server import EmbeddedRedis
+from durable_celery.stores import RedisStore
+from tests.contract.stories import external, settle
+
+SOON = 10
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis() as running:
+        yield running
+
+
+@pytest.fixture
+def store(server: EmbeddedRedis) -> Iterator[RedisStore]:
+    made = RedisStore(server.url, patience=5)
+    yield made
+    made.close()
+
+
+class Waiter:
+    """Waits as a handle does: looks at the store at every hint, and only then."""
+
+    def __init__(self, store: RedisStore, promise_id: str) -> None:
+        self._store = store
+        self._id = promise_id
+        self.done = threading.Event()
+        self.looks = 0
+        self.end = store.watch(promise_id, self._look)
+
+    def _look(self) -> None:
+        self.looks += 1
+        if self._store.get(self._id).state.settled:
+            self.done.set()
+
+
+class TestHints:
+    def test_what_settled_before_the_subscription_began_is_not_missed(self, store: RedisStore) -> None:
+        for number in range(20):
+            store.create(external(f"p-{number}"))
+        waiters = []
+        for number in range(20):
+            waiters.append(Waiter(store, f"p-{number}"))
+            settle(store, f"p-{number}")
+
+        assert all(waiter.done.wait(SOON) for waiter in waiters)
+
+    def test_what_settled_while_the_connection_was_broken_is_not_missed(
+        self, server: EmbeddedRedis, store: RedisStore
+    ) -> None:
+        store.create(external("a"))
+        waiter = Waiter(store, "a")
+        other = RedisStore(server.url, patience=5)
+
+        server.restart()
+        settle(other, "a")
+
+        assert waiter.done.wait(SOON)
+        other.close()
+
+    def test_a_watch_begun_while_redis_is_away_works_once_it_is_back(
+        self, server: EmbeddedRedis, store: RedisStore
+    ) -> None:
+        store.create(external("a"))
+        store.create(external("b"))
+        first = Waiter(store, "a")
+        server.kill()
+        second = Waiter(store, "b")
+        server.start()
+
+        settle(store, "a")
+        settle(store, "b")
+
+        assert first.done.wait(SOON)
+        assert second.done.wait(SOON)
+
+    def test_a_cut_connection_is_made_again(self, store: RedisStore) -> None:
+        store.create(external("a"))
+        waiter = Waiter(store, "a")
+        client = store.connection.client
+        for each in client.client_list(_type="pubsub"):
+            client.client_kill_filter(_id=each["id"])
+
+        settle(store, "a")
+
+        assert waiter.done.wait(SOON)
+
+    def test_a_watcher_that_fails_does_not_deafen_the_others(
+        self, store: RedisStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store.create(external("a"))
+        store.watch("a", _fail)
+        waiter = Waiter(store, "a")
+
+        settle(store, "a")
+
+        assert waiter.done.wait(SOON)
+        assert "a watcher of dc:{0}:done:a failed" in caplog.text
+
+    def test_all_watches_of_a_process_share_one_connection(self, store: RedisStore) -> None:
+        for number in range(30):
+            store.create(external(f"p-{number}"))
+        waiters = [Waiter(store, f"p-{number}") for number in range(30)]
+        for number in range(30):
+            settle(store, f"p-{number}")
+
+        assert all(waiter.done.wait(SOON) for waiter in waiters)
+        assert len(store.connection.client.client_list(_type="pubsub")) == 1
+
+    def test_what_nobody_waits_for_any_more_is_not_listened_for(self, store: RedisStore) -> None:
+        store.create(external("a"))
+        store.create(external("b"))
+        ended, other = Waiter(store, "a"), Waiter(store, "b")
+        ended.end()
+        settle(store, "b")
+        assert other.done.wait(SOON)
+
+        channels = dict(store.connection.client.pubsub_numsub("dc:{0}:done:a", "dc:{0}:done:b"))
+
+        assert channels == {"dc:{0}:done:a": 0, "dc:{0}:done:b": 1}
+
+
+def _fail() -> None:
+    raise RuntimeError("no")
