@@ -76,7 +76,8 @@ class Attempt:
         if self._draining():
             self._close(Released(self.hold.id))
             self.check_open()
-        if self.lease is not None and not self._keeper.confirm(self.lease):
+        lease = self.lease
+        if lease is not None and not self._fenced(lambda: self._keeper.confirm(lease)):
             self.lost()
             self.check_open()
 
@@ -92,19 +93,21 @@ class Attempt:
     def checkpoint(self, path: str, entry: Entry) -> None:
         with self._changed:
             self._refuse_if_lost()
+            asked_ms = self._clock.monotonic_ms()
             self._fenced(lambda: self._store.checkpoint(self.hold, self.journal.cursor, [(path, entry.encode())]))
             self.journal.add(path, entry)
-        self._renewed()
+        self._renewed(asked_ms)
         telemetry.emit(telemetry.STEP_RECORDED, id=self.hold.id, path=path, entry=entry)
 
     def spawn(self, path: str, entry: Entry, child: NewPromise) -> Created:
         with self._changed:
             self._refuse_if_lost()
+            asked_ms = self._clock.monotonic_ms()
             created = self._fenced(
                 lambda: self._store.spawn(self.hold, self.journal.cursor, path, entry.encode(), child)
             )
             self.journal.add(path, entry)
-        self._renewed()
+        self._renewed(asked_ms)
         if created.fresh and child.function and not child.delay_ms:
             p = created.promise
             self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
@@ -218,6 +221,7 @@ class Attempt:
             self.lease.running_since_ms = self._clock.monotonic_ms()
             self.lease.running = f"{op.path} {self.now_ms()} {op.kind} {op.name}"
 
-    def _renewed(self) -> None:
+    def _renewed(self, asked_ms: float) -> None:
+        """Counted from when it was asked for: the reply may have waited for a frozen process."""
         if self.lease is not None:
-            self.lease.renewed_ms = self._clock.monotonic_ms()
+            self.lease.renewed_ms = asked_ms

@@ -56,7 +56,7 @@ def to_ms(duration: float | timedelta) -> int:
     if isinstance(duration, timedelta):
         seconds = duration.total_seconds()
     elif isinstance(duration, int | float) and not isinstance(duration, bool):
-        seconds = float(duration)
+        seconds = duration
     else:
         raise TypeError(f"a duration is a number of seconds or a timedelta, not {type(duration).__name__}")
     if not 0 <= seconds < 10**11:

@@ -103,10 +103,8 @@ class Codec:
             "traceback": trace,
         }
         try:
-            text = _encoder.encode(record)
-        except (TypeError, ValueError, RecursionError, OverflowError):
-            text = ""
-        if not text or len(text) > self.max_payload:
+            text = self.encode(record, "an error")
+        except (NotSerializable, PayloadTooLarge):
             record["args"] = None
             text = _encoder.encode(record)
         return Outcome(State.REJECTED, text)

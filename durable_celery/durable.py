@@ -228,7 +228,7 @@ class Durable:
     def store(self) -> Store:
         """The store, with the bounded wait that a web request needs."""
         store = self._open(self.settings.store_timeout_s)
-        if not self._checked:
+        if not self._checked and not (self._binding is not None and self._binding.in_worker):
             store.check()
             self._checked = True
         return store

@@ -15,12 +15,10 @@ from durable_celery.codec import Codec
 from durable_celery.context import Context, Info
 from durable_celery.errors import (
     ControlFlow,
-    DurableError,
     Interrupted,
     LeaseLost,
     Parking,
     Released,
-    StoreUnavailable,
     Suspended,
 )
 from durable_celery.lease import Keeper
@@ -82,12 +80,10 @@ class Engine:
 
         Raises what went wrong outside the function; the caller reports it as a crash.
         """
+        asked_ms = self.clock.monotonic_ms()
         claimed = self.store.claim(promise_id, holder, self.lease_ms)
         if isinstance(claimed, Refused):
             return _refused(claimed)
-        if on_claimed is not None:
-            on_claimed(claimed.promise)
-        telemetry.emit(telemetry.CLAIMED, id=promise_id, promise=claimed.promise, holder=holder)
         attempt = Attempt(
             claimed,
             store=self.store,
@@ -98,9 +94,12 @@ class Engine:
             publish=self._publish,
             draining=self.draining,
         )
-        with self.keeper.keep(claimed.hold, attempt.lost) as lease:
+        with self.keeper.keep(claimed.hold, attempt.lost, asked_ms) as lease:
             attempt.lease = lease
             try:
+                if on_claimed is not None:
+                    on_claimed(claimed.promise)
+                telemetry.emit(telemetry.CLAIMED, id=promise_id, promise=claimed.promise, holder=holder)
                 left = self._carry(attempt, claimed)
             finally:
                 attempt.end()
@@ -178,8 +177,6 @@ class Engine:
             return
         try:
             self.publish(ready)
-        except (StoreUnavailable, DurableError):
-            raise
         except Exception as error:
             logger.warning("could not publish %s now, a sweep will: %s", [row.id for row in ready], error)
 

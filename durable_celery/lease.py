@@ -44,26 +44,37 @@ class Keeper:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def keep(self, hold: Hold, on_lost: Callable[[], None]) -> Iterator[Lease]:
-        """Beat for this hold until the block ends; `on_lost` is called when it is somebody else's."""
-        lease = Lease(hold, on_lost, self._clock.monotonic_ms())
+    def keep(self, hold: Hold, on_lost: Callable[[], None], asked_ms: float) -> Iterator[Lease]:
+        """Beat for this hold, asked for at `asked_ms`, until the block ends; `on_lost` tells that it is somebody else's.
+
+        A second hold on the same execution proves that the first one is lost.
+        """
+        lease = Lease(hold, on_lost, asked_ms)
         with self._changed:
-            self._leases[hold.token] = lease
+            former = self._leases.get(hold.id)
+            self._leases[hold.id] = lease
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._beat_forever, name="durable-lease", daemon=True)
                 self._thread.start()
             self._changed.notify()
+        if former is not None:
+            former.on_lost()
         try:
             yield lease
         finally:
             with self._changed:
-                self._leases.pop(hold.token, None)
+                if self._leases.get(hold.id) is lease:
+                    del self._leases[hold.id]
 
     def confirm(self, lease: Lease) -> bool:
-        """Whether the lease is still held: asks the store when it was not renewed for most of its length."""
-        if self._clock.monotonic_ms() - lease.renewed_ms < lease.hold.lease_ms * 0.7:
-            return True
-        return self._beat([lease])
+        """Whether the lease is still held: asks the store when it was not renewed for most of its length.
+
+        It asks again when the answer itself was that long on its way.
+        """
+        while self._clock.monotonic_ms() - lease.renewed_ms >= lease.hold.lease_ms * 0.7:
+            if not self._beat([lease]):
+                return False
+        return True
 
     def _beat_forever(self) -> None:
         while True:

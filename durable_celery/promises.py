@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,8 @@ from durable_celery.errors import AlreadyExists, AlreadySettled, Rejected
 from durable_celery.promise import Promise, State
 from durable_celery.settings import Settings
 from durable_celery.store import Creation, NewPromise, Ready, Store
+
+logger = logging.getLogger("durable_celery")
 
 
 class Promises:
@@ -86,14 +89,21 @@ class Promises:
         Raises AlreadySettled when it ended in another way.
         """
         how, promise, ready = self._store().cancel(ids.check_any(id))
-        self._publish(ready)
+        self._hint(ready)
         if how is Creation.EXISTS and promise.state is not State.CANCELED:
             raise AlreadySettled(id, promise.state)
         return promise
 
     def _settle(self, id: str, state: State, payload: str, key: str | None, strict: bool) -> Promise:
         how, promise, ready = self._store().settle(ids.check_any(id), state, payload, key=key or "", strict=strict)
-        self._publish(ready)
+        self._hint(ready)
         if how is Creation.EXISTS:
             raise AlreadySettled(id, promise.state)
         return promise
+
+    def _hint(self, ready: Sequence[Ready]) -> None:
+        """Say who became ready. It is settled by now, so that a failure here costs time only."""
+        try:
+            self._publish(ready)
+        except Exception as error:
+            logger.warning("could not publish %s now, a sweep will: %s", [row.id for row in ready], error)

@@ -227,7 +227,8 @@ class Store(Protocol):
         """T5, T6. Leave until a group is complete, unless one already is: then stay, and be given it.
 
         With `peek` the execution stays in any case and is given what is there.
-        Raises PromiseNotFound when an awaited promise does not exist.
+        Raises PromiseNotFound when an awaited promise does not exist, and ValueError
+        when nothing could ever complete a group.
         """
 
     def fulfil(
@@ -240,7 +241,8 @@ class Store(Protocol):
     ) -> tuple[Creation, Promise, tuple[Ready, ...]]:
         """T8. Settle an external promise; FRESH, DEDUPLICATED or EXISTS by the specification's table.
 
-        Raises PromiseNotFound, and NotExternal for an execution.
+        Raises PromiseNotFound, NotExternal for an execution, and ValueError for a
+        state that is not the caller's to give.
         """
 
     def beat(self, beats: Sequence[Beat]) -> frozenset[str]:
@@ -280,7 +282,7 @@ class Store(Protocol):
         """The record and the journal, in one look; raises PromiseNotFound."""
 
     def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
-        """Call `notify` (from any thread) when the promise may have settled; returns what ends it.
+        """Call `notify` (from any thread) when the promise may have settled or was parked; returns what ends it.
 
         A hint only: whoever waits also looks from time to time.
         """

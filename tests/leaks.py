@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
-
 from durable_celery.stores.redis.keys import PERMANENT
 
 #: Which phases an index may name; F only for outcomes that are still to be mirrored.
-_INDEXED = {"ready": "YF", "lease": "A", "deadline": "-YASH", "timer": "S"}
+_INDEXED = {"ready": "YF", "lease": "A", "deadline": "-YASH", "timer": "YASH"}
 
 
-def leaks(client: redis.Redis) -> list[str]:
+def leaks(client: Any) -> list[str]:
     """Every key and every index entry that nobody will ever delete, with the reason."""
     found = []
     for key in sorted(str(each) for each in client.scan_iter(match="dc:*", count=1000)):
@@ -31,7 +29,7 @@ def leaks(client: redis.Redis) -> list[str]:
     return found
 
 
-def _pending(client: redis.Redis, prefix: str, name: str) -> bool:
+def _pending(client: Any, prefix: str, name: str) -> bool:
     """Whether the promise of a key is pending, or the root of its tree, or for a tree anyone in it."""
     kind, _, promise_id = name.partition(":")
     ids = {promise_id, client.hget(f"{prefix}r:{promise_id}", "rt")}
@@ -40,10 +38,10 @@ def _pending(client: redis.Redis, prefix: str, name: str) -> bool:
     return any(client.hget(f"{prefix}r:{each}", "s") == "P" for each in ids)
 
 
-def _stale(client: redis.Redis, prefix: str, index: str) -> list[str]:
+def _stale(client: Any, prefix: str, index: str) -> list[str]:
     if index not in _INDEXED:
         return []
-    entries: Any = client.zrange(prefix + index, 0, -1)
+    entries = client.zrange(prefix + index, 0, -1)
     stale = []
     for entry in entries:
         state, phase, mirror = client.hmget(f"{prefix}r:{str(entry).partition('|')[0]}", "s", "t", "m")

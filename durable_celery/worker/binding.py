@@ -13,15 +13,16 @@ from durable_celery import clock
 from durable_celery.clock import SystemClock
 from durable_celery.codec import Codec
 from durable_celery.engine import Engine
-from durable_celery.errors import DurableError
+from durable_celery.errors import DurableError, StoreUnavailable
 from durable_celery.lease import Keeper
 from durable_celery.registry import Options, Registered, Registry, signature_of
 from durable_celery.settings import Settings
 from durable_celery.start import Starter
 from durable_celery.store import Ready, Store
+from durable_celery.worker import prefetch
 from durable_celery.worker.children import Children
 from durable_celery.worker.mirror import Mirror
-from durable_celery.worker.process import Process
+from durable_celery.worker.process import Process, tell_termination_apart
 from durable_celery.worker.publisher import Publisher, task_name
 from durable_celery.worker.task import PARKED, DurableTask
 
@@ -43,6 +44,7 @@ class Binding:
         starter: Starter,
         inline: Inline,
     ) -> None:
+        prefetch.prepare(app)
         self.app = app
         self.registry = registry
         self.codec = codec
@@ -52,6 +54,8 @@ class Binding:
         self.publisher = Publisher(app)
         self.process = Process()
         self.children: Children | None = None
+        #: The main process of a worker looks at how the store is set up, once for all its pool processes.
+        self.in_worker = False
         self._starter = starter
         self._tasks: dict[tuple[str, int], Any] = {}
         self._pid = 0
@@ -76,6 +80,7 @@ class Binding:
     def _for_this_process(self) -> None:
         if self._pid == os.getpid():
             return
+        tell_termination_apart()
         store, now = self.open_store(None), SystemClock()
         self._mirror = Mirror(store)
         self._engine = Engine(
@@ -93,6 +98,7 @@ class Binding:
     def enter(self, hostname: str) -> None:
         """Become a worker; called in its main process before the pool forks."""
         self.process = Process(hostname)
+        self.in_worker = True
         self._pid = 0
 
     def bind(self, registered: Registered) -> Any:
@@ -133,13 +139,22 @@ class Binding:
     def record(
         self, task: DurableTask, promise_id: str, args: Any, kwargs: Any, options: dict[str, Any], canvas: str
     ) -> None:
-        """Record an execution that arrived as a plain Celery message."""
-        self._starter.record(promise_id, task.function, task.version, args, kwargs, _options(options), canvas)
+        """Record an execution that arrived as a plain Celery message, for as long as it takes: it has no other copy."""
+        while True:
+            try:
+                self._starter.record(promise_id, task.function, task.version, args, kwargs, _options(options), canvas)
+                return
+            except StoreUnavailable as error:
+                logger.warning("%s is not recorded yet: %s", promise_id, error)
 
     def publish(self, ready: Sequence[Ready]) -> None:
-        """Hint at executions that are ready."""
-        if ready:
+        """Hint at executions that are ready. Never raises: what is not published now, a sweep publishes."""
+        if not ready:
+            return
+        try:
             self.publisher.publish(ready)
+        except Exception as error:
+            logger.warning("could not publish %s now, a sweep will: %s", [row.id for row in ready], error)
 
     def accepted(self, pid: int, promise_id: str) -> None:
         """A pool process has taken an execution up; called in the main process."""

@@ -5,7 +5,14 @@ from __future__ import annotations
 import mmap
 import os
 import secrets
+import signal
 import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from billiard import common
+from celery.exceptions import WorkerTerminate
 
 
 class Process:
@@ -32,3 +39,26 @@ class Process:
     def draining(self) -> bool:
         """Whether the worker is shutting down."""
         return self._flag[0] == 1
+
+
+def tell_termination_apart() -> None:
+    """In a pool process: let the exit that a signal asks for not look like a `sys.exit()` of the step it meets.
+
+    Billiard's handler raises a plain SystemExit wherever the process is; what
+    it interrupts has not failed, it goes on elsewhere.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is common._shutdown_cleanup:
+            signal.signal(number, _terminating(common._shutdown_cleanup))
+
+
+def _terminating(handler: Callable[[int, Any], None]) -> Callable[[int, Any], None]:
+    def terminated(number: int, frame: Any) -> None:
+        try:
+            handler(number, frame)
+        except SystemExit as asked:
+            raise WorkerTerminate(asked.code) from None
+
+    return terminated

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from celery import Celery, signature
+from celery import Celery
 
 from durable_celery import ids
 from durable_celery.store import Ready
+from durable_celery.worker import envelope
 
 #: Message header that tells a hint from a call made with Celery's own `delay` or `apply_async`.
 HINT = "durable_hint"
@@ -39,34 +39,23 @@ class Publisher:
                 return 0  # no such queue: nothing waits in it
 
     def _send(self, row: Ready, producer: Any) -> None:
-        headers = {HINT: 1}
-        if row.attempts:
-            headers[RESUMED] = 1
-        if row.canvas:
-            self._resend(row, headers, producer)
-            return
         options: dict[str, Any] = {
-            "task_id": row.id,
             "root_id": ids.root_of(row.id),
             "parent_id": ids.parent_of(row.id),
-            "headers": headers,
-            "producer": producer,
             "serializer": "json",
         }
         if row.queue:
             options["queue"] = row.queue
         if row.priority:
             options["priority"] = int(row.priority)
-        self._app.send_task(task_name(row.function, row.version), **options)
-
-    def _resend(self, row: Ready, headers: dict[str, int], producer: Any) -> None:
-        """The very envelope an execution came in, so that its callbacks fire at its real end."""
-        envelope = signature(json.loads(row.canvas), app=self._app)
-        options = dict(envelope.options)
-        options["headers"] = {**(options.get("headers") or {}), **headers}
-        options["task_id"] = row.id
-        task: Any = self._app.tasks[str(envelope.task)]
-        task.send_hint(envelope.args, envelope.kwargs, producer=producer, **options)
+        if row.canvas:  # what the call carried besides its arguments
+            options.update(envelope.options_of(row.canvas))
+        headers = {**(options.pop("headers", None) or {}), HINT: 1}
+        if row.attempts:
+            headers[RESUMED] = 1
+        self._app.send_task(
+            task_name(row.function, row.version), task_id=row.id, headers=headers, producer=producer, **options
+        )
 
 
 def task_name(function: str, version: int) -> str:

@@ -20,6 +20,17 @@ from durable_celery.worker.publisher import RESUMED
 
 logger = logging.getLogger("durable_celery")
 
+_OVER_TIME = "the hard time limit of {} s was reached"
+#: What monitors are told when an attempt, or a hint that came too late, found an execution so.
+_EVENTS = {
+    Departure.SUSPENDED.value: "task-suspended",
+    Departure.PARKED.value: "task-parked",
+    State.RESOLVED.value: "task-succeeded",
+    State.REJECTED.value: "task-failed",
+    State.TIMEDOUT.value: "task-failed",
+    State.CANCELED.value: "task-revoked",
+}
+
 
 class DurableRequest(Request):
     """Celery's request with the endings of a durable execution."""
@@ -35,7 +46,10 @@ class DurableRequest(Request):
         error = _unwrapped(exc_info)
         if isinstance(error, Ignore):
             self._announce_left(str(error))
-        elif isinstance(error, WorkerLostError | TimeLimitExceeded | SystemExit | KeyboardInterrupt):
+        elif isinstance(error, TimeLimitExceeded):
+            self._crashed(_OVER_TIME.format(error.args[0]))
+            return None
+        elif isinstance(error, WorkerLostError | SystemExit | KeyboardInterrupt):
             if not (self._already_revoked or self._already_cancelled):
                 self._crashed(f"its process died: {error}")
             return None
@@ -45,19 +59,16 @@ class DurableRequest(Request):
         if soft or state.should_terminate:
             super().on_timeout(soft, timeout)
         else:
-            self._crashed(f"the hard time limit of {timeout} s was reached")
+            self._crashed(_OVER_TIME.format(timeout))
 
     def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:
         super()._announce_revoked(reason, terminated, signum, expired)
         self.task.binding.cancel(self.id)
 
     def _announce_left(self, departure: str) -> None:
-        if departure == Departure.SUSPENDED.value:
-            self.send_event("task-suspended")
-        elif departure == Departure.PARKED.value:
-            self.send_event("task-parked")
-        elif departure == State.CANCELED.value:
-            self.send_event("task-revoked", terminated=False, signum=None, expired=False)
+        """Show how it stands; also after a hint that came too late, which made it look started."""
+        if event := _EVENTS.get(departure):
+            self.send_event(event)
 
     def _crashed(self, reason: str) -> None:
         state.task_ready(self)

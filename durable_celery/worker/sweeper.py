@@ -17,6 +17,7 @@ from kombu.asynchronous import get_event_loop
 from durable_celery import telemetry
 from durable_celery.errors import StoreUnavailable
 from durable_celery.store import Presence, Store, Sweep
+from durable_celery.worker import prefetch
 from durable_celery.worker.binding import Binding
 from durable_celery.worker.children import Children
 
@@ -40,12 +41,14 @@ class Sweeper(bootsteps.StartStopStep):
         super().__init__(worker, **kwargs)
         self._uid = f"durable-{id(self)}"
         self.binding.enter(worker.hostname or "")  # before the pool forks
+        prefetch.decide(worker)
         signals.worker_shutting_down.connect(self._shutting_down, weak=False, dispatch_uid=self._uid)
         signals.worker_shutdown.connect(self._shut_down, weak=False, dispatch_uid=self._uid)
         self._timer: Any = None
         self._presence: Presence | None = None
         self._store: Store | None = None
         self._checked = False
+        self._attending = False
         self._sweep_at = 0.0
         self._rest_until = 0.0
 
@@ -58,7 +61,8 @@ class Sweeper(bootsteps.StartStopStep):
         self._timer = worker.timer.call_repeatedly(TICK_S, self._tick)
 
     def stop(self, worker: Any) -> None:
-        """The pool may still be at work: presence lasts until the worker is down."""
+        """The pool may still be at work: what it has is handed over, and presence lasts until the worker is down."""
+        self.binding.process.drain()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -94,6 +98,7 @@ class Sweeper(bootsteps.StartStopStep):
         try:
             if self._presence is not None:
                 self._presence.attend()
+                self._attending = True
         except Exception as error:
             logger.warning("not present yet, leases alone tell of a crash: %s", error)
 
@@ -120,6 +125,8 @@ class Sweeper(bootsteps.StartStopStep):
     def _sweep(self, store: Store) -> None:
         if not self._checked:
             self._check(store)
+        if not self._attending:
+            self._attend()
         found = store.sweep(self.binding.settings().max_attempts)
         due_s = SWEEP_S if found.next_due_ms is None else found.next_due_ms / 1000
         self._sweep_at = time.monotonic() + min(SWEEP_S, due_s)

@@ -103,8 +103,14 @@ def until(what: str, look: Callable[[], Any], seconds: float = 40) -> Any:
 
 
 def ended(running: Running, url: str) -> dict[str, Any]:
-    document: dict[str, Any]
-    document = until(f"200 from {url}", lambda: (it := running.web.get(url)).status_code == 200 and it).json()
+    """Poll a monitor to the end, and return its last document."""
+
+    def look() -> httpx.Response | None:
+        answer = running.web.get(url)
+        assert answer.json()["status"] != "parked", answer.text
+        return answer if answer.status_code == 200 else None
+
+    document: dict[str, Any] = until(f"200 from {url}", look).json()
     return document
 
 
@@ -127,13 +133,17 @@ def test_a_rendering_is_accepted_at_once_and_its_progress_rises_to_a_file(runnin
     assert time.monotonic() - begun < STEP_SECONDS * len(SCRIPT["text_list"])
 
     seen = []
-    while (status := running.web.get(answer.headers["Location"])).status_code == 202:
+
+    def look() -> httpx.Response | None:
+        status = running.web.get(answer.headers["Location"])
+        assert status.json()["status"] != "parked", status.text
         seen.append(status.json()["progress"]["done"])
-        time.sleep(0.05)
+        return status if status.status_code == 200 else None
+
+    result = until("the result", look).json()["result"]
 
     assert seen == sorted(seen)
     assert len(set(seen)) >= 3
-    result = status.json()["result"]
     assert result["lines"] == 5
     with wave.open(io.BytesIO(running.web.get(result["file"]).content)) as heard:
         assert heard.getnframes() / heard.getframerate() == pytest.approx(result["seconds"], abs=0.001)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from durable_celery.clock import ManualClock
+from durable_celery.dev.server import EmbeddedRedis
 from durable_celery.store import Store
 from durable_celery.stores import LocalStore, RedisStore
 from durable_celery.stores.redis.connection import Connection
@@ -66,6 +67,13 @@ def advance(store: Store) -> Advance:
             store.clock.advance(ms=ms)
 
     return move
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedRedis]:
+    """A server of the test's own, which it may stop, freeze and misconfigure."""
+    with EmbeddedRedis() as running:
+        yield running
 
 
 @pytest.fixture

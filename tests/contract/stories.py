@@ -27,8 +27,8 @@ def external(promise_id: str, **changes: Any) -> NewPromise:
 
 def child(promise_id: str, **changes: Any) -> NewPromise:
     """An execution below the one its id says, in the same tree."""
-    parent, _, _ = promise_id.rpartition(".")
-    return execution(promise_id, **{"parent": parent, "tree": promise_id.split(".")[0], **changes})
+    parent, tree = promise_id.rpartition(".")[0], promise_id.partition(".")[0]
+    return execution(promise_id, **{"parent": parent, "tree": tree, **changes})
 
 
 def claim(store: Store, promise_id: str, worker: str = "node/1", lease_ms: int = LEASE) -> Claimed:

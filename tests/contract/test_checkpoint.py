@@ -81,4 +81,3 @@ class TestCheckpoint:
 def _cursor(store: Store, claimed: Claimed) -> int:
     store.release(claimed.hold)
     return claim(store, claimed.hold.id).cursor
-

@@ -98,6 +98,13 @@ class TestCrashed:
         assert store.crashed("order-1", "node/1", MAX, "signal 9") == ()
         assert store.get("order-1").holder == "node/2"
 
+    def test_the_deadline_wins_over_the_crash(self, store: Store, advance: Advance) -> None:
+        begin(store, "order-1", timeout_ms=5_000)
+        advance(5_000)
+
+        assert store.crashed("order-1", "node/1", MAX, "signal 9") == ()
+        assert (store.get("order-1").state, store.get("order-1").crashes) == (State.TIMEDOUT, 0)
+
     def test_one_that_died_before_its_claim_left_a_ready_one(self, store: Store) -> None:
         store.create(execution("order-1"))
 

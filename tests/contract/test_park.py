@@ -156,8 +156,10 @@ class TestMirrored:
         at_deadline = sweep(store)
 
         advance(2_100)
+        second = sweep(store)
+        advance(4_100)
 
-        assert (at_deadline, sweep(store)) == (["order-1"], ["order-1"])
+        assert (at_deadline, second, sweep(store)) == (["order-1"],) * 3
 
     def test_a_pending_or_unknown_one_is_left_alone(self, store: Store, advance: Advance) -> None:
         store.create(execution("order-1", mirror=True))

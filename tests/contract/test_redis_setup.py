@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -17,7 +18,7 @@ def store(redis_url: str) -> Iterator[RedisStore]:
     """A store on the shared server, whose settings are put back."""
     made = RedisStore(redis_url)
     client = made.connection.client
-    before = client.config_get("maxmemory", "maxmemory-policy", "appendonly")
+    before: Any = client.config_get("maxmemory", "maxmemory-policy", "appendonly")
     yield made
     for name, value in before.items():
         client.config_set(name, value)

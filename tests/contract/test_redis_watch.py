@@ -9,15 +9,9 @@ import pytest
 
 from durable_celery.dev.server import EmbeddedRedis
 from durable_celery.stores import RedisStore
-from tests.contract.stories import external, settle
+from tests.contract.stories import DONE, begin, external, settle
 
 SOON = 10
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis() as running:
-        yield running
 
 
 @pytest.fixture
@@ -44,6 +38,20 @@ class Waiter:
 
 
 class TestHints:
+    @pytest.mark.parametrize("end", ["settled", "parked"])
+    def test_whoever_is_subscribed_is_told_at_once(self, store: RedisStore, end: str) -> None:
+        claimed = begin(store, "order-1")
+        told = threading.Semaphore(0)
+        store.watch("order-1", told.release)
+        assert told.acquire(timeout=SOON), "the subscription has begun"
+
+        if end == "settled":
+            store.fulfil(claimed.hold, 0, DONE)
+        else:
+            store.park(claimed.hold, "broken")
+
+        assert told.acquire(timeout=SOON)
+
     def test_what_settled_before_the_subscription_began_is_not_missed(self, store: RedisStore) -> None:
         for number in range(20):
             store.create(external(f"p-{number}"))

@@ -77,6 +77,14 @@ class TestFulfil:
 
         assert store.read("order-1") == before
 
+    def test_a_former_holder_is_refused_even_when_the_outcome_is_the_same(self, store: Store) -> None:
+        former = begin(store, "order-1")
+        store.crashed("order-1", "node/1", MAX, "killed")
+        finish(store, "order-1", DONE)
+
+        with pytest.raises(LeaseLost):
+            store.fulfil(former.hold, 0, DONE)
+
     def test_another_outcome_afterwards_is_refused(self, store: Store) -> None:
         claimed = begin(store, "order-1")
         store.fulfil(claimed.hold, 0, DONE)

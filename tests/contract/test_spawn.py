@@ -8,7 +8,7 @@ from durable_celery.errors import IdConflict
 from durable_celery.promise import Phase, State
 from durable_celery.store import Creation, Store
 from tests.conftest import Advance
-from tests.contract.stories import DONE, begin, child, claim, execution, external, finish, settle, sweep
+from tests.contract.stories import DONE, LEASE, begin, child, claim, execution, external, finish, settle, sweep
 
 
 class TestSpawn:
@@ -105,6 +105,16 @@ class TestSpawn:
         assert created.promise.phase is Phase.NONE
         assert created.promise.deadline_at == parent.promise.deadline_at
         assert settle(store, "order-1.1") == []
+
+    def test_it_renews_the_lease(self, store: Store, advance: Advance) -> None:
+        parent = begin(store, "order-1")
+        advance(LEASE - 1_000)
+
+        store.spawn(parent.hold, 0, "1", ">", child("order-1.1"))
+        advance(LEASE - 1_000)
+
+        assert "order-1" not in sweep(store)
+        assert store.get("order-1").holder == "node/1"
 
     def test_a_delayed_child_starts_at_its_instant(self, store: Store, advance: Advance) -> None:
         parent = begin(store, "order-1", lease_ms=600_000)

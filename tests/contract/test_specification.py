@@ -11,7 +11,7 @@ from durable_celery.store import Creation, Store
 from tests.conftest import Advance
 from tests.contract.stories import external
 
-ROWS = list(csv.DictReader(Path(__file__).with_name("durable_promise_spec_324.csv").open(newline="")))
+ROWS = list(csv.DictReader(Path(__file__).with_name("durable_promise_spec_324.csv").read_text().splitlines()))
 STATES = {
     "Pending": State.PENDING,
     "Resolved": State.RESOLVED,

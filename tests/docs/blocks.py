@@ -26,9 +26,7 @@ class Block:
 def blocks(path: Path) -> list[Block]:
     """All blocks of a page, in order."""
     page = path.read_text()
-    return [
-        Block(path, page.count("\n", 0, match.start()) + 2, match[1], match[2]) for match in _FENCE.finditer(page)
-    ]
+    return [Block(path, page.count("\n", 0, match.start()) + 2, match[1], match[2]) for match in _FENCE.finditer(page)]
 
 
 def pages() -> list[Path]:

@@ -27,7 +27,9 @@ def test_python_blocks_run(block: Block, tmp_path: Path) -> None:
     program = tmp_path / "block.py"
     program.write_text(block.text)
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, env=env, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, str(program)], capture_output=True, text=True, timeout=60, env=env, cwd=tmp_path
+    )
     assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
 
 

@@ -48,7 +48,7 @@ def second_of_two(begun: threading.Event) -> str:
     did("second")
     begun.set()
     actor = ACTOR.get()
-    _until(lambda: "first" in LEDGER.recorded or actor.dead)
+    _until(lambda: "first" in LEDGER.recorded or actor.troubled)
     return "two"
 
 
@@ -95,6 +95,16 @@ def fan_out(ctx, names):
 
 def one_of_many(ctx, name):
     return (yield ctx.run(step, f"make {name}", name.upper()))
+
+
+# A child that is done long before anybody waits for it
+
+
+def late(ctx):
+    child = ctx.begin_rpc(remote_child, 1)
+    yield ctx.sleep(HOUR)
+    before = yield ctx.run(step, "before joining", 1)
+    return before + (yield child)
 
 
 # Time
@@ -170,6 +180,23 @@ def failure(ctx):
     yield ctx.run(fails, "perform")
 
 
+# A body that tries to swallow everything
+
+
+def catcher(ctx):
+    seen = []
+    for label in ("one", "two"):
+        try:
+            seen.append((yield ctx.run(step, label, label)))
+        except Exception:
+            seen.append("swallowed")
+    try:
+        seen.append((yield ctx.rpc(remote_child, 1)))
+    except Exception:
+        seen.append("swallowed")
+    return seen
+
+
 # Everything at once
 
 
@@ -183,10 +210,17 @@ def mixed(ctx):
 
 
 SHAPES = (
-    Shape(name="sequence", functions=(sequence,), args=("tea",), value=[{"order": ["tea reserved", "charged"]}, True], steps=4),
+    Shape(
+        name="sequence",
+        functions=(sequence,),
+        args=("tea",),
+        value=[{"order": ["tea reserved", "charged"]}, True],
+        steps=4,
+    ),
     Shape(name="parallel", functions=(parallel,), value=["two", "one", "three"], steps=3, sequential=False),
     Shape(name="remote", functions=(remote, remote_child), value=30, steps=3),
     Shape(name="fan out", functions=(fan_out, one_of_many), args=(["a", "b", "c"],), value="ABC", steps=4),
+    Shape(name="late", functions=(late, remote_child), value=3, steps=2),
     Shape(name="sleeper", functions=(sleeper,), value="abc", steps=3),
     Shape(name="approval", functions=(approval,), value="yes!", outside="yes", steps=2),
     Shape(name="nested", functions=(nested,), value="xxx.yyy.", steps=6),
@@ -203,5 +237,6 @@ SHAPES = (
         value="Broken: ('perform', 'no stock')",
         steps=2,
     ),
+    Shape(name="catcher", functions=(catcher, remote_child), value=["one", "two", 2], steps=3),
     Shape(name="mixed", functions=(mixed, remote_child), value=["yes", 2], outside="yes", steps=3),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.histories import broken, calls_of, singles
+from tests.faults.histories import KINDS, broken, calls_of, singles
 from tests.faults.shapes import SHAPES
 from tests.simulation.benches import Bench
 from tests.simulation.faulty import Kind
@@ -12,5 +12,6 @@ from tests.simulation.world import Shape
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_an_execution_survives_a_fault_at_any_call(bench: Bench, shape: Shape) -> None:
-    assert broken(bench, shape, singles(calls_of(bench, shape))) == []
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name.lower())
+def test_an_execution_survives_a_fault_at_any_call(bench: Bench, shape: Shape, kind: Kind) -> None:
+    assert broken(bench, shape, singles(calls_of(bench, shape), [kind])) == []

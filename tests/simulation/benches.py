@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from durable_celery.clock import ManualClock
+from durable_celery.clock import Clock, ManualClock, SystemClock
 from durable_celery.promise import Promise
 from durable_celery.store import Store
 from durable_celery.stores import LocalStore, RedisStore
@@ -41,7 +41,7 @@ class Bench(Protocol):
     """A store on which histories are played, one after the other."""
 
     store: Store
-    clock: ManualClock
+    clock: Clock
 
     def advance(self, ms: int) -> None:
         """Move the store's clock and the workers' clocks together."""
@@ -73,7 +73,7 @@ class LocalBench:
     def twice(self, call: Callable[[], Any]) -> Any:
         try:
             call()
-        except Exception:  # noqa: S110  # the reply is lost, whatever it was
+        except Exception:  # the reply is lost, whatever it was
             pass
         return call()
 
@@ -100,7 +100,7 @@ class RedisBench:
     """RedisStore on a real server, its clock moved by the offset that exists for tests."""
 
     def __init__(self, url: str) -> None:
-        self.clock = ManualClock()
+        self.clock = _MovedClock()
         self.store = RedisStore(url)
         self._connection = self.store.connection = _Repeating(self.store.connection)
         self._client = self._connection.client
@@ -110,7 +110,7 @@ class RedisBench:
         self._client.flushdb()
 
     def advance(self, ms: int) -> None:
-        self.clock.advance(ms=ms)
+        self.clock.moved_ms += ms
         self._client.incrby(self.store.prefix + "clock", ms)
 
     def twice(self, call: Callable[[], Any]) -> Any:
@@ -124,6 +124,18 @@ class RedisBench:
             ready=frozenset(ready),
             lease=frozenset(lease),
         )
+
+
+class _MovedClock(SystemClock):
+    """The machine's clocks, moved forward as the server's is: neither stands still meanwhile."""
+
+    moved_ms = 0
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.moved_ms
+
+    def monotonic_ms(self) -> float:
+        return super().monotonic_ms() + self.moved_ms
 
 
 class _Repeating(Connection):

@@ -13,7 +13,23 @@ from durable_celery.store import Store
 
 #: Every verb that a fault can hit.
 VERBS = frozenset(
-    "create claim checkpoint spawn suspend fulfil settle beat sweep crashed lapse release cancel park resume".split()
+    [
+        "create",
+        "claim",
+        "checkpoint",
+        "spawn",
+        "suspend",
+        "fulfil",
+        "settle",
+        "beat",
+        "sweep",
+        "crashed",
+        "lapse",
+        "release",
+        "cancel",
+        "park",
+        "resume",
+    ]
 )
 
 
@@ -27,7 +43,14 @@ class Kind(StrEnum):
     STALL = "the call went through, frozen before its reply, the world goes on, then the reply comes"
     ERROR_BEFORE = "the store fails without having done it"
     ERROR_AFTER = "the store has done it and fails"
+    NAP = "frozen for longer than its lease, and nobody noticed"
     DRAIN = "the worker is told to stop"
+    CANCEL_BEFORE = "a client cancels the execution just before"
+    CANCEL_AFTER = "a client cancels the execution just after"
+
+
+#: What may not cost a single execution more.
+FREE = frozenset((Kind.REPLY_LOST, Kind.NAP, Kind.DRAIN))
 
 
 class Crash(BaseException):
@@ -45,6 +68,7 @@ class Actor:
     name: str
     dead: bool = False
     draining: bool = False
+    troubled: bool = False
     token: str = ""
     execution: str = ""
     turn: threading.RLock = field(default_factory=threading.RLock)
@@ -61,6 +85,12 @@ class World(Protocol):
 
     def meanwhile(self) -> None:
         """The rest of the world goes on to its end, and this actor's lease has lapsed."""
+
+    def cancel(self) -> None:
+        """A client cancels the execution."""
+
+    def nap(self) -> None:
+        """Time passes, nothing else happens."""
 
 
 class FaultyStore:
@@ -110,13 +140,23 @@ class Faults:
         if kind is Kind.FREEZE:
             self._world.meanwhile()
             return through()
+        if kind is Kind.CANCEL_BEFORE:
+            self._world.cancel()
+            return through()
+        if kind is Kind.CANCEL_AFTER:
+            reply = _reply(through)
+            self._world.cancel()
+            return reply()
         if kind is Kind.STALL:
             reply = _reply(through)
             self._world.meanwhile()
             return reply()
-        if kind is Kind.DRAIN:
-            actor.draining = True
+        if kind in (Kind.DRAIN, Kind.NAP):
+            actor.draining = actor.draining or kind is Kind.DRAIN
+            if kind is Kind.NAP:
+                self._world.nap()
             return through()
+        actor.troubled = True
         if kind in (Kind.CRASH_AFTER, Kind.ERROR_AFTER):
             _reply(through)
         if kind in (Kind.CRASH_BEFORE, Kind.CRASH_AFTER):

@@ -87,7 +87,6 @@ class LocalStore:
             started_at = found.started_at or rows.now
             row.set(phase=Phase.ACQUIRED, holder=worker, attempt=found.attempt + 1, started_at=started_at)
             row.token = f"{row.promise.attempt}:{secrets.token_hex(6)}"
-            row.published = 0
             rows.ready.drop(promise_id)
             rows.lease.set(promise_id, rows.now + lease_ms)
             hold = Hold(promise_id, row.token, lease_ms)

@@ -79,7 +79,7 @@ class RedisPresence:
                 if current is None:
                     current = self._subscribe()
                 current.get_message(timeout=1.0)
-            except (RedisError, OSError):
+            except Exception:  # a pool closed under its reader raises whatever it meets: a new connection mends it
                 self._disturbed()
                 if current is not None:
                     current.close()

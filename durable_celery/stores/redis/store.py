@@ -159,7 +159,7 @@ class RedisStore:
         rest: list[str | int] = []
         for beat in beats:
             rest += [beat.hold.id, beat.hold.token, beat.hold.lease_ms, beat.running]
-        return frozenset(self._run("beat", rest))
+        return frozenset(self._run("beat", rest)) if rest else frozenset()
 
     def sweep(self, max_attempts: int, limit: int = 100) -> Sweep:
         rows, backlog, soonest, parked = self._run(
@@ -185,7 +185,7 @@ class RedisStore:
         answer = self._run("resume", id=promise_id)
         if answer[0] == "ABSENT":
             raise PromiseNotFound(promise_id)
-        return records.ready(answer[1]) if answer[0] == "OK" else ()
+        return records.ready(answer[1])
 
     def mirrored(self, promise_ids: Iterable[str]) -> None:
         self._run("mirrored", list(promise_ids))

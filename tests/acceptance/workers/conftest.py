@@ -11,6 +11,7 @@ import pytest
 
 from durable_celery.dev import EmbeddedRedis
 from tests.acceptance.workers.fleet import Fleet, FleetMaker
+from tests.leaks import leaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def databases() -> Iterator[int]:
 def make_fleet(
     servers: Servers, databases: Iterator[int], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FleetMaker]:
-    """Makes fleets; at the end of the module all their workers are killed."""
+    """Makes fleets; at the end of the module all their workers are killed, and nothing in the store lives for ever."""
     made: list[Fleet] = []
 
     def make(**conf: Any) -> Fleet:
@@ -46,8 +47,10 @@ def make_fleet(
         return fleet
 
     yield make
+    forgotten = [leak for fleet in made for leak in leaks(fleet.redis)]
     for fleet in made:
         fleet.close()
+    assert forgotten == [], "no key may be left without a lifetime"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from celery.utils.nodenames import gethostname
 
 from durable_celery import Handle
 from durable_celery.dev.child import Child
@@ -104,6 +105,7 @@ class Fleet:
         self.workers: dict[str, Worker] = {}
         self.project: Project = project(broker, store, **conf)
         self.redis: Any = redis.Redis.from_url(store, decode_responses=True)
+        self.messages: Any = redis.Redis.from_url(broker, decode_responses=True)
 
     @property
     def durable(self) -> Any:
@@ -159,7 +161,9 @@ class Fleet:
 
     def caught(self, id: str, step: str) -> Holder:
         """Wait until a step is at work; who has it."""
-        wait_until(lambda: self.ledger.count(step, "start"), 20, f"step {step} to start")
+        record: Callable[[], Any] = self.durable.get(id).promise
+        wait_until(lambda: self.ledger.count(step, "start") or record().state.settled, 20, f"step {step} to start")
+        assert not record().state.settled, f"{id} has ended already: {record()}"
         holder = self.holder(id)
         assert holder is not None, f"{step} is at work and nobody holds {id}"
         return holder
@@ -183,6 +187,10 @@ class Fleet:
         """Wait until Celery's result backend says so."""
         wait_until(lambda: self.state(id) == state, deadline, f"AsyncResult({id!r}).state to be {state}")
 
+    def queued(self, queue: str = "celery") -> int:
+        """How many messages wait in a queue of the broker."""
+        return int(self.messages.llen(queue))
+
     def logs(self, count: int = 40) -> list[tuple[str, str]]:
         """The end of what every worker printed."""
         return [(name, worker.child.last_lines(count)) for name, worker in self.workers.items()]
@@ -195,6 +203,12 @@ class Fleet:
         self.project.durable.close()
         self.project.app.close()
         self.redis.close()
+        self.messages.close()
+
+
+def hostname(name: str) -> str:
+    """What Celery calls the worker of this short name."""
+    return f"{name}@{gethostname()}"
 
 
 FleetMaker = Callable[..., Fleet]

@@ -42,11 +42,12 @@ def effect(ctx: Context, seconds: float = 0.0) -> str:
     return run
 
 
-async def effect_async(ctx: Context, seconds: float = 0.0) -> str:
+async def effect_async(id: str) -> str:
+    """The same with an event loop of its own; such a step is given no ctx."""
     run = secrets.token_hex(4)
-    tell(ctx.id, "start", run=run)
-    await asyncio.sleep(seconds)
-    tell(ctx.id, "done", run=run)
+    tell(id, "start", run=run)
+    await asyncio.sleep(0.001)
+    tell(id, "done", run=run)
     return run
 
 
@@ -103,9 +104,10 @@ def walk_generator(ctx: Context, before: int, gate: str, after: int) -> Generato
 
 
 async def walk_async(ctx: Context, before: int, gate: str, after: int) -> list[str]:
-    runs = [await ctx.run(effect_async) for _ in range(before)]
+    steps = [f"{ctx.id}.{number}" for number in range(1, before + after + 2)]
+    runs = [await ctx.run(effect_async, step) for step in steps[:before]]
     runs.append(await ctx.run(hold, gate))
-    return runs + [await ctx.run(effect_async) for _ in range(after)]
+    return runs + [await ctx.run(effect_async, step) for step in steps[before + 1 :]]
 
 
 # Durable bodies that suspend

@@ -14,6 +14,8 @@ import pytest
 
 from durable_celery import Cancelled, TimedOut
 from durable_celery.dev import Program, Supervisor, free_port, url_answers
+from durable_celery.store import Ready
+from durable_celery.worker.publisher import Publisher
 from tests.acceptance.workers.fleet import ROOT, Fleet, FleetMaker
 from tests.acceptance.workers.proj import ShopClosed
 from tests.acceptance.workers.waiting import wait_until
@@ -133,14 +135,48 @@ def test_the_lease_is_ten_seconds_unless_told(fleet: Fleet) -> None:
 
 
 def test_flower_shows_the_same_states(fleet: Fleet, flower: str) -> None:
-    def shows(state: str) -> None:
-        url = f"{flower}/api/task/info/states-7"
-        wait_until(lambda: asked(url).get("state") == state, 20, f"Flower to show {state}", pause=0.05)
-
     fleet.durable.run("states-7", "awaits_promise", "states-7")
-    shows("SUSPENDED")
+    shows(flower, "states-7", "SUSPENDED")
     fleet.durable.promises.resolve("states-7.1", "go on")
     fleet.caught("states-7", "states-7.2")
-    shows("STARTED")
+    shows(flower, "states-7", "STARTED")
     fleet.open("states-7")
-    shows("SUCCESS")
+    shows(flower, "states-7", "SUCCESS")
+
+
+def test_a_late_hint_does_not_change_what_flower_shows(fleet: Fleet, flower: str) -> None:
+    """As when a queue was so long that the sweep said it twice."""
+    handle = fleet.durable.run("states-8", "awaits_promise", "states-8")
+    fleet.suspended(handle)
+    hint = Ready("states-8", "awaits_promise", 1, "", "", "", attempts=1)
+
+    Publisher(fleet.project.app).publish([hint])
+    dropped(fleet, "states-8", 2)
+    shows(flower, "states-8", "SUSPENDED")
+
+    fleet.open("states-8")
+    fleet.durable.promises.resolve("states-8.1")
+    handle.result(20)
+    wait_until(lambda: handle.promise().mirrored, 20, "the outcome to be told")
+    shows(flower, "states-8", "SUCCESS")
+    Publisher(fleet.project.app).publish([hint])
+    dropped(fleet, "states-8", 3)
+    shows(flower, "states-8", "SUCCESS")
+
+
+def dropped(fleet: Fleet, id: str, times: int) -> None:
+    """Wait until workers have left a message alone so many times: once for the suspension, then for hints."""
+    wait_until(
+        lambda: sum(worker.says(f"[{id}] ignored") for worker in fleet.workers.values()) == times,
+        20,
+        "the hint to be dropped",
+    )
+
+
+def shows(flower: str, id: str, state: str) -> None:
+    wait_until(
+        lambda: asked(f"{flower}/api/task/info/{id}").get("state") == state,
+        20,
+        f"Flower to show {id} as {state}",
+        pause=0.05,
+    )

@@ -15,7 +15,7 @@ end
 if h[1] ~= 'Y' or (h[2] and tonumber(h[2]) > now) then return {'NOTREADY', redis.call('HGETALL', r)} end
 
 local token = redis.call('HINCRBY', r, 'e', 1) .. ':' .. nonce
-redis.call('HSET', r, 't', 'A', 'w', worker, 'n', token, 'bo', 0)
+redis.call('HSET', r, 't', 'A', 'w', worker, 'n', token)
 redis.call('HSETNX', r, 'st', now)
 redis.call('ZREM', P .. 'ready', id)
 redis.call('ZADD', P .. 'lease', now + tonumber(lease_ms), id)

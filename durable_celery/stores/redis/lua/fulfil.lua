@@ -9,6 +9,6 @@ local current = live(id)
 if current == state and redis.call('HGET', r, 'n') == token then return {'OK', rows()} end -- the reply was lost
 if current ~= 'P' or not held(id, token, cursor) then return {'LOST'} end
 for i = 6, #ARGV, 2 do redis.call('HSETNX', P .. 'j:' .. id, ARGV[i], ARGV[i + 1]) end
-if #ARGV > 5 then redis.call('HSET', r, 'jc', cursor + (#ARGV - 5) / 2) end
+if #ARGV > 5 then redis.call('HSET', r, 'jc', cursor + (#ARGV - 5) / 2, 'cr', 0) end
 settle(id, state, value)
 return {'OK', rows()}

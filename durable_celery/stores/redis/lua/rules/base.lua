@@ -13,6 +13,7 @@ local woken, parked = {}, {}
 local fulfilling -- the id whose own holder settles it: it needs no hint
 local settle
 
+-- Whether there is a deadline and it has passed.
 local function past(deadline)
   return deadline and deadline ~= '' and tonumber(deadline) <= now
 end
@@ -28,11 +29,13 @@ local function live(id)
   return h[1]
 end
 
+-- Whether this token holds it, with its journal at this cursor ('' for any).
 local function held(id, token, cursor)
   local h = redis.call('HMGET', P .. 'r:' .. id, 't', 'n', 'jc')
   return h[1] == 'A' and h[2] == token and (cursor == '' or tonumber(h[3]) == tonumber(cursor))
 end
 
+-- Make it ready, for whoever publishes it or else the sweep.
 local function wake(id)
   redis.call('HSET', P .. 'r:' .. id, 't', 'Y', 'bo', 0)
   redis.call('ZADD', P .. 'ready', now + GRACE, id)

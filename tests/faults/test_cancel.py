@@ -1,0 +1,26 @@
+"""An execution cancelled at every point of its life."""
+
+from __future__ import annotations
+
+import pytest
+
+from durable_celery.promise import State
+from tests.faults.histories import calls_of
+from tests.faults.shapes import SHAPES
+from tests.simulation.benches import Bench
+from tests.simulation.faulty import Kind
+from tests.simulation.world import ROOT, Shape, World
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("kind", [Kind.CANCEL_BEFORE, Kind.CANCEL_AFTER], ids=lambda kind: kind.name.lower())
+def test_a_cancelled_execution_stays_so_with_all_below_it(bench: Bench, shape: Shape, kind: Kind) -> None:
+    """No step begins after it: the world checks that only a holder starts one, and nobody holds it any more."""
+    for number in range(1, calls_of(bench, shape) - 1):
+        world = World(bench, shape, {number: kind}).play()
+
+        assert world.promise().state is State.CANCELED, number
+        below = {promise_id: row.promise.state for promise_id, row in world.seen.rows.items() if promise_id != ROOT}
+        assert all(state.settled for state in below.values()), (number, below)
+        assert not world.seen.ready, number
+        assert not world.seen.lease, number

@@ -1,0 +1,32 @@
+"""Two faults in one history: the second at every call that follows the first, of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.histories import KINDS, broken, calls_of, singles
+from tests.faults.shapes import SHAPES
+from tests.simulation.benches import Bench, LocalBench
+from tests.simulation.faulty import Kind
+from tests.simulation.world import Shape
+
+_BY_NAME = {shape.name: shape for shape in SHAPES}
+
+
+@pytest.mark.parametrize("name", ["remote", "approval", "catcher"])
+@pytest.mark.parametrize("first", KINDS, ids=lambda kind: kind.name.lower())
+def test_an_execution_survives_any_two_faults(name: str, first: Kind) -> None:
+    bench, shape = LocalBench(), _BY_NAME[name]
+
+    assert broken(bench, shape, pairs(bench, shape, first)) == []
+
+
+def pairs(bench: Bench, shape: Shape, first: Kind) -> Iterator[dict[int, Kind]]:
+    """One fault of the first kind at every call, and with each a second one at every call after it."""
+    for single in singles(calls_of(bench, shape), [first]):
+        (earlier,) = single
+        for second in KINDS:
+            for later in range(earlier + 1, calls_of(bench, shape, single)):
+                yield {earlier: first, later: second}
