@@ -76,8 +76,11 @@ def _keeps(generator: GeneratorType[Any, Any, Any], op: Op[Any]) -> bool:
     `p = yield ctx.begin_run(f)` has not: it is given the promise.
     `p = ctx.begin_run(f)` and later `yield p` has: it is given the value.
     """
-    frame = generator.gi_frame
-    kept = list(frame.f_locals.values()) if frame is not None else []
+    kept: list[Any] = []
+    inner: Any = generator
+    while isinstance(inner, GeneratorType):  # down through `yield from`
+        kept += inner.gi_frame.f_locals.values() if inner.gi_frame is not None else ()
+        inner = inner.gi_yieldfrom
     for value in tuple(kept):
         if isinstance(value, dict):
             kept += value.values()

@@ -45,9 +45,10 @@ class Keeper:
 
     @contextmanager
     def keep(self, hold: Hold, on_lost: Callable[[], None], asked_ms: float) -> Iterator[Lease]:
-        """Beat for this hold, asked for at `asked_ms`, until the block ends; `on_lost` tells that it is somebody else's.
+        """Beat for this hold, asked for at `asked_ms`, until the block ends.
 
-        A second hold on the same execution proves that the first one is lost.
+        `on_lost` tells that it is somebody else's. A second hold on the same execution
+        proves that the first one is lost.
         """
         lease = Lease(hold, on_lost, asked_ms)
         with self._changed:

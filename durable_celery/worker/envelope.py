@@ -19,7 +19,7 @@ _KEPT = (
 _DROPPED = ("producer", "connection", "countdown", "eta", "expires", "task_id")
 
 
-def of_call(task: Any, options: dict[str, Any]) -> str:
+def of_call(options: dict[str, Any]) -> str:
     """The envelope of a call made with these options; empty when they ask for nothing that needs one."""
     if not any(options.get(name) for name in _KEPT):
         return ""
@@ -52,6 +52,6 @@ def _text(options: dict[str, Any]) -> str:
     return _Encoder().encode(kept)
 
 
-class _Encoder(JSONEncoder):  # type: ignore[misc]
+class _Encoder(JSONEncoder):
     def default(self, o: Any) -> Any:
         return list(o) if isinstance(o, set | frozenset) else super().default(o)

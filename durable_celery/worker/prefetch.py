@@ -18,7 +18,8 @@ _DEFAULTS = {"worker_prefetch_multiplier": 1, "worker_disable_prefetch": None}
 def prepare(app: Celery) -> None:
     """Give an application our defaults as soon as it is configured, whenever that is."""
     app.on_after_configure.connect(_set_defaults, weak=False)
-    if app.configured:
+    configured: Any = app
+    if configured.configured:  # the stubs leave it out
         _set_defaults(source=app.conf)
 
 

@@ -49,9 +49,10 @@ def tell_termination_apart() -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         return
+    handler: Any = vars(common)["_shutdown_cleanup"]
     for number in signal.valid_signals():
-        if signal.getsignal(number) is common._shutdown_cleanup:
-            signal.signal(number, _terminating(common._shutdown_cleanup))
+        if signal.getsignal(number) is handler:  # a process may have other handlers of its own
+            signal.signal(number, _terminating(vars(common)["_shutdown_cleanup"]))
 
 
 def _terminating(handler: Callable[[int, Any], None]) -> Callable[[int, Any], None]:

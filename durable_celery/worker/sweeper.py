@@ -63,6 +63,7 @@ class Sweeper(bootsteps.StartStopStep):
     def stop(self, worker: Any) -> None:
         """The pool may still be at work: what it has is handed over, and presence lasts until the worker is down."""
         self.binding.process.drain()
+        logger.info("executions of this worker are handed over at their next checkpoint")
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -72,13 +72,13 @@ class DurableTask(Base):
         args, kwargs = tuple(args or ()), dict(kwargs or {})
         if self.app.conf.task_always_eager:
             return super().apply_async(args, kwargs, task_id=promise_id, **options)
-        self.binding.start(self, promise_id, args, kwargs, options, envelope.of_call(self, options))
+        self.binding.start(self, promise_id, args, kwargs, options, envelope.of_call(options))
         return AsyncResult(promise_id, app=self.app, backend=self.backend)
 
     # Carrying on: one message is one attempt
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        request = self.request
+        request: Any = self.request
         if request.is_eager and self.app.conf.task_always_eager:
             return self.binding.inline(self.function, self.version, request.id, args, kwargs)
         if request.called_directly or request.is_eager:

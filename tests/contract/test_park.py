@@ -147,6 +147,14 @@ class TestMirrored:
 
         assert sweep(store) == ["order-1"]
 
+    def test_whoever_applies_the_deadline_publishes_it(self, store: Store, advance: Advance) -> None:
+        begin(store, "crashed", mirror=True, timeout_ms=1_000)
+        store.park(begin(store, "parked", mirror=True, timeout_ms=1_000).hold, "broken")
+        advance(1_000)
+
+        assert [row.id for row in store.crashed("crashed", "node/1", MAX, "signal 9")] == ["crashed"]
+        assert [row.id for row in store.resume("parked")] == ["parked"]
+
     def test_hints_that_were_ignored_before_do_not_slow_the_mirror(self, store: Store, advance: Advance) -> None:
         store.create(execution("order-1", mirror=True, timeout_ms=61_000))
         for _ in range(60):

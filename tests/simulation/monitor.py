@@ -40,6 +40,8 @@ class Violation(BaseException):
 
 def check(verb: str, args: tuple[Any, ...], answer: Any, before: Snapshot, after: Snapshot) -> None:
     """Raise Violation naming the first property that this transition breaks; `answer` may be what was raised."""
+    if verb in FENCED:
+        _fence(verb, args, answer, before, after)
     for promise_id, old in before.rows.items():
         new = after.rows.get(promise_id)
         if new is None:
@@ -48,8 +50,6 @@ def check(verb: str, args: tuple[Any, ...], answer: Any, before: Snapshot, after
         _record(old.promise, new.promise)
         _epoch(verb, args, old, new)
     _indexes(after)
-    if verb in FENCED:
-        _fence(verb, args, answer, before, after)
 
 
 def _entries(promise_id: str, old: Row, new: Row) -> None:

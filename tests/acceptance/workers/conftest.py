@@ -1,4 +1,4 @@
-"""Servers and workers for these tests: the broker and the store are two Redis servers, so that one can be harmed alone."""
+"""Servers and workers for these tests: broker and store are two Redis servers, so that one can be harmed alone."""
 
 from __future__ import annotations
 

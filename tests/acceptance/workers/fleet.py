@@ -15,7 +15,7 @@ from typing import Any
 import redis
 from celery.utils.nodenames import gethostname
 
-from durable_celery import Handle
+from durable_celery import Handle, PromiseNotFound
 from durable_celery.dev.child import Child
 from tests.acceptance.workers.ledger import Ledger, Line
 from tests.acceptance.workers.proj import Project, project
@@ -125,7 +125,7 @@ class Fleet:
         started = []
         for name in names:
             argv = [sys.executable, "-m", "celery", "-A", "tests.acceptance.workers.worker_app", "worker"]
-            argv += ["-n", f"{name}@%h", "-l", "info", "-P", pool, "-c", str(concurrency), *options]
+            argv += ["-n", f"{name}@%h", "-l", "info", "-P", pool, "-c", str(concurrency), "--without-mingle", *options]
             worker = Worker(name, argv, {**self.env(**conf), **(env or {})}, self.folder / f"{name}.log")
             self.workers[name] = worker
             started.append(worker)
@@ -161,12 +161,17 @@ class Fleet:
 
     def caught(self, id: str, step: str) -> Holder:
         """Wait until a step is at work; who has it."""
-        record: Callable[[], Any] = self.durable.get(id).promise
-        wait_until(lambda: self.ledger.count(step, "start") or record().state.settled, 20, f"step {step} to start")
-        assert not record().state.settled, f"{id} has ended already: {record()}"
+        wait_until(lambda: self.ledger.count(step, "start") or self._settled(id), 20, f"step {step} to start")
+        assert not self._settled(id), f"{id} has ended already: {self.durable.get(id).promise()}"
         holder = self.holder(id)
         assert holder is not None, f"{step} is at work and nobody holds {id}"
         return holder
+
+    def _settled(self, id: str) -> bool:
+        try:
+            return bool(self.durable.get(id).done())
+        except PromiseNotFound:
+            return False
 
     def started_after(self, id: str, moment: float, deadline: float = 25) -> Line:
         """Wait until a step of an execution starts after a moment by this machine's clock."""

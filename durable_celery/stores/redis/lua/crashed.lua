@@ -4,7 +4,7 @@
 local partition = unpack(KEYS)
 local id, holder, max_attempts, reason = unpack(ARGV, 1, 4)
 
-if live(id) ~= 'P' then return {} end
+if live(id) ~= 'P' then return rows() end
 local h = redis.call('HMGET', P .. 'r:' .. id, 't', 'w', 'nb')
 if h[1] == 'A' and h[2] == holder then
   lapse(id, max_attempts, reason)

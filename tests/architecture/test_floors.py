@@ -1,0 +1,116 @@
+"""The house: imports go down, files are small, every script and every public name says what it is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "durable_celery"
+#: From the ground up. A module may import from its own room's lower entries and from floors below.
+FLOORS = [
+    ["errors"],
+    ["clock", "ids", "telemetry", "promise"],
+    ["codec"],
+    ["store"],
+    ["journal", "registry", "settings"],
+    ["op"],
+    ["operations", "body"],
+    ["context"],
+    ["lease"],
+    ["attempt"],
+    ["engine"],
+    ["steps"],
+    ["handle", "start", "promises"],
+    ["stores"],
+    ["inprocess", "worker"],
+    ["function"],
+    ["durable"],
+    ["dev"],
+    ["__init__"],
+]
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    """The floor plan's name for a file: its top-level module or folder."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[str]:
+    """What a file imports at run time, lazily or not; what is for type checkers only may look up."""
+    found: list[str] = []
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down(path: Path) -> None:
+    own = room(path)
+    for name in imports(path):
+        if name.startswith("durable_celery."):
+            target = name.split(".")[1]
+            assert target == own or FLOOR[target] < FLOOR[own], f"{own} imports {name}, which is not below it"
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room(path) for path in FILES} == set(FLOOR)
+
+
+@pytest.mark.parametrize(
+    ("library", "rooms"),
+    [("celery", {"worker", "durable"}), ("redis", {"stores", "dev"}), ("flask", set()), ("kombu", {"worker", "codec"})],
+)
+def test_libraries_are_spoken_in_their_rooms_only(library: str, rooms: set[str]) -> None:
+    speakers = {room(path) for path in FILES if any(name.split(".")[0] == library for name in imports(path))}
+    assert speakers <= rooms
+
+
+def test_only_errors_defines_exceptions() -> None:
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and room(path) != "errors":
+                bases = " ".join(ast.unparse(base) for base in node.bases)
+                assert not re.search(r"(Error|Exception)\b", bases), f"{path.name} defines {node.name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_and_functions_are_small(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 320
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= 50, f"{node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_classes_and_functions_say_what_they_are(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), f"{path.name} has no docstring"
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            recorded = isinstance(node, ast.ClassDef) and len(node.body) < 8
+            assert ast.get_docstring(node) or recorded, f"{node.name} has no docstring"
+
+
+def test_nothing_prints() -> None:
+    for path in FILES:
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        assert not any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls), path.name
