@@ -14,7 +14,10 @@ from tests.docs.blocks import ROOT, Block, blocks, pages
 
 PYTHON = [block for page in pages() for block in blocks(page) if block.language == "python"]
 #: Blocks that other tests run with real workers, by their first line.
-RUN_ELSEWHERE = {"# shop.py": "tests/docs/test_transcript.py"}
+RUN_ELSEWHERE = {
+    "# shop.py": "tests/docs/test_transcript.py",
+    '@app.get("/async")': "tests/acceptance/test_web_programs.py",
+}
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)

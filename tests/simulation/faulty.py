@@ -109,10 +109,17 @@ class FaultyStore:
         return self._faults.call(self._actor, verb, args, functools.partial(method, *args, **kwargs))
 
 
-class Faults:
-    """Counts all calls of a history and injects what was asked for: call number to kind."""
+class Plan(Protocol):
+    """Which fault hits which call; a dict by number will do."""
 
-    def __init__(self, world: World, planned: dict[int, Kind]) -> None:
+    def get(self, number: int, call: Any, /) -> Any:
+        """The kind for call number so and so, whose description is given; anything else is none."""
+
+
+class Faults:
+    """Counts all calls of a history and injects what was planned."""
+
+    def __init__(self, world: World, planned: Plan) -> None:
         self.calls: list[str] = []
         self.hit: list[tuple[int, Kind]] = []
         self._world = world
@@ -127,8 +134,8 @@ class Faults:
             with self._lock:
                 number = len(self.calls)
                 self.calls.append(f"{actor.name} {verb}")
-            kind = self._planned.get(number)
-            if kind is None:
+            kind = self._planned.get(number, self.calls[number])
+            if not isinstance(kind, Kind):
                 return self._world.observed(actor, verb, args, call)
             self.hit.append((number, kind))
             return self._inject(kind, actor, verb, args, call)

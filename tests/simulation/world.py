@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +26,7 @@ from durable_celery.start import Starter
 from durable_celery.store import Hold, Ready
 from tests.simulation import monitor
 from tests.simulation.benches import Bench
-from tests.simulation.faulty import FREE, Actor, Crash, Faults, FaultyStore, Kind, StoreBroke
+from tests.simulation.faulty import FREE, Actor, Crash, Faults, FaultyStore, Plan, StoreBroke
 from tests.simulation.ledger import ACTOR, LEDGER
 from tests.simulation.monitor import Violation
 
@@ -71,7 +71,7 @@ class World:
 
     bench: Bench
     shape: Shape
-    faults: Mapping[int, Kind] = field(default_factory=dict)
+    faults: Plan = field(default_factory=dict)
     #: What the broker makes of the hints it is given; those of a sweep arrive as they are.
     broker: Callable[[list[str]], Sequence[str]] = list
     #: Whether every call is checked against the named properties.
@@ -83,7 +83,7 @@ class World:
         self.codec, self.registry = Codec(), Registry()
         for fn in self.shape.functions:
             self.registry.add(Registered(name_of(fn), 1, fn))
-        self.injector = Faults(self, dict(self.faults))
+        self.injector = Faults(self, self.faults)
         self.messages: deque[str] = deque()
         self.departures: list[Left] = []
         self.seen = self.bench.snapshot()

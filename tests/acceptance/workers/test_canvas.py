@@ -130,22 +130,22 @@ def test_arguments_of_every_type_travel_with_a_callback(fleet: Fleet) -> None:
 @pytest.mark.parametrize("style", STYLES)
 def test_a_killed_worker_costs_no_callback_and_adds_none(fleet: Fleet, style: str) -> None:
     add, plus, note = (fleet.project.task(name) for name in ("add", style, "note"))
-    id, name = f"killed-{style}", f"killed-{style}-end"
+    killed, end = f"killed-{style}", f"killed-{style}-end"
     last = chain(
         add.s(1, 2),
-        plus.s(10, gate=id).set(task_id=id, link=note.s(f"{id}-link")),
-        note.s(name),
+        plus.s(10, gate=killed).set(task_id=killed, link=note.s(f"{killed}-link")),
+        note.s(end),
     )()
 
-    holder = fleet.caught(id, f"{id}.3")
+    holder = fleet.caught(killed, f"{killed}.3")
     fleet.workers[holder.worker].kill()
-    fleet.open(id)
+    fleet.open(killed)
 
     assert last.get(timeout=20) == 13
     fleet.all_up()
-    called_once(fleet, name, 13)
-    called_once(fleet, f"{id}-link", 13)
-    assert fleet.ledger.repeated(id) <= {f"{id}.3"}
+    called_once(fleet, end, 13)
+    called_once(fleet, f"{killed}-link", 13)
+    assert fleet.ledger.repeated(killed) <= {f"{killed}.3"}
 
 
 def test_a_chord_whose_header_is_killed_calls_its_body_once(fleet: Fleet) -> None:
@@ -192,17 +192,17 @@ def test_hints_in_heaps_are_one_execution_and_one_callback(fleet: Fleet) -> None
     """As when a long queue made the sweep repeat itself: the copies arrive while it runs and while it ends."""
     echo, note = fleet.project.task("echo"), fleet.project.task("note")
     ids = [f"heap-{number}" for number in range(30)]
-    for id in ids:
-        echo.apply_async((3, 0.01), task_id=id, link=note.s(f"{id}-link"))
-        record = fleet.durable.get(id).promise()
-        Publisher(fleet.project.app).publish([Ready(id, "echo", 1, "", "", record.canvas)] * 6)
+    for each in ids:
+        echo.apply_async((3, 0.01), task_id=each, link=note.s(f"{each}-link"))
+        record = fleet.durable.get(each).promise()
+        Publisher(fleet.project.app).publish([Ready(each, "echo", 1, "", "", record.canvas)] * 6)
 
-    for id in ids:
-        assert fleet.project.app.AsyncResult(id).get(timeout=30) == 3
+    for each in ids:
+        assert fleet.project.app.AsyncResult(each).get(timeout=30) == 3
     drained(fleet)
-    for id in ids:
-        assert fleet.ledger.count(f"{id}-link", "called") == 1
-        assert not fleet.ledger.repeated(id)
+    for each in ids:
+        assert fleet.ledger.count(f"{each}-link", "called") == 1
+        assert not fleet.ledger.repeated(each)
 
 
 # Ordinary tasks beside them

@@ -63,12 +63,12 @@ def test_no_wake_up_is_lost_and_no_recorded_step_repeated(make_fleet: FleetMaker
     unsettled: set[str] = set()
 
     def resolve_what_is_asked() -> None:
-        for id in sorted(unsettled):
+        for each in sorted(unsettled):
             try:
-                fleet.durable.promises.resolve(f"{id}.3", {})
+                fleet.durable.promises.resolve(f"{each}.3", {})
             except PromiseNotFound:
                 continue  # its execution has not come so far
-            unsettled.discard(id)
+            unsettled.discard(each)
 
     while time.monotonic() < ends:
         due = round(EXECUTIONS * (1 - (ends - time.monotonic()) / CHAOS_S)) - len(handles)

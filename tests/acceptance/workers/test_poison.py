@@ -37,28 +37,28 @@ def poison(request: pytest.FixtureRequest) -> Callable[[Fleet, str], tuple[str, 
 def test_it_is_parked_with_a_reason_and_goes_on_when_it_is_cured(
     fleet: Fleet, poison: Callable[[Fleet, str], tuple[str, str]], request: pytest.FixtureRequest
 ) -> None:
-    id = f"ill-{request.node.callspec.id}"
-    deadly, reason = poison(fleet, id)
-    others = [fleet.durable.run(f"{id}-beside-{number}", "plus_async", number, 1) for number in range(10)]
+    ill = f"ill-{request.node.callspec.id}"
+    deadly, reason = poison(fleet, ill)
+    others = [fleet.durable.run(f"{ill}-beside-{number}", "plus_async", number, 1) for number in range(10)]
 
     with pytest.raises(Parked, match=rf"{MAX_ATTEMPTS} attempts in a row ended without progress; the last: ({reason})"):
-        fleet.durable.get(id).result(30)
+        fleet.durable.get(ill).result(30)
     asked_at = time.monotonic()
-    with pytest.raises(Parked, match=rf"durable\.resume\('{id}'\)"):
-        fleet.durable.get(id).result()
+    with pytest.raises(Parked, match=rf"durable\.resume\('{ill}'\)"):
+        fleet.durable.get(ill).result()
     assert time.monotonic() - asked_at < 1
-    assert fleet.durable.get(id).status == "parked"
-    fleet.shows(id, "PARKED")
+    assert fleet.durable.get(ill).status == "parked"
+    fleet.shows(ill, "PARKED")
     assert fleet.ledger.count(deadly, "start") == MAX_ATTEMPTS
     assert [other.result(20) for other in others] == [number + 1 for number in range(10)]
     assert all(worker.alive for worker in fleet.workers.values())
 
-    fleet.open(id)
-    value = fleet.durable.resume(id).result(20)
+    fleet.open(ill)
+    value = fleet.durable.resume(ill).result(20)
 
-    assert value == list(fleet.ledger.last_runs(id).values())
-    assert fleet.ledger.repeated(id) == {deadly}
-    fleet.shows(id, "SUCCESS")
+    assert value == list(fleet.ledger.last_runs(ill).values())
+    assert fleet.ledger.repeated(ill) == {deadly}
+    fleet.shows(ill, "SUCCESS")
 
 
 def test_a_time_limit_is_reported_at_once(fleet: Fleet) -> None:

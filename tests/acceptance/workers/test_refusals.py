@@ -29,14 +29,14 @@ def fleet(make_fleet: FleetMaker) -> Fleet:
     ],
 )
 def test_what_has_no_json_form_settles_the_execution_at_once(fleet: Fleet, body: str, sentence: str) -> None:
-    id = f"json-{body}"
-    handle = fleet.durable.run(id, body)
+    name = f"json-{body}"
+    handle = fleet.durable.run(name, body)
 
     with pytest.raises(NotSerializable, match=sentence):
         handle.result(20)
-    fleet.shows(id, "FAILURE")
+    fleet.shows(name, "FAILURE")
     assert handle.promise().attempt == 1
-    assert fleet.ledger.repeated(id) == set()
+    assert fleet.ledger.repeated(name) == set()
 
 
 def test_arguments_without_json_form_or_too_large_are_refused_before_anything_is_recorded(fleet: Fleet) -> None:

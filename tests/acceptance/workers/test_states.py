@@ -84,19 +84,19 @@ def test_a_failure_is_celerys_failure_with_the_same_exception(fleet: Fleet) -> N
 
 @pytest.mark.parametrize("asleep", [True, False], ids=["suspended", "running"])
 def test_a_cancelled_one_is_celerys_revoked(fleet: Fleet, asleep: bool) -> None:
-    id = f"states-3-{asleep}"
-    handle = fleet.durable.run(id, "naps", 600) if asleep else fleet.durable.run(id, "walk_plain", 0, id, 1)
+    name = f"states-3-{asleep}"
+    handle = fleet.durable.run(name, "naps", 600) if asleep else fleet.durable.run(name, "walk_plain", 0, name, 1)
     if asleep:
         fleet.suspended(handle)
     else:
-        fleet.caught(id, f"{id}.1")
+        fleet.caught(name, f"{name}.1")
 
     handle.cancel()
     with pytest.raises(Cancelled):
         handle.result(5)
 
-    fleet.shows(id, "REVOKED")
-    fleet.open(id)
+    fleet.shows(name, "REVOKED")
+    fleet.open(name)
 
 
 def test_celerys_revoke_of_a_queued_one_cancels_it(fleet: Fleet) -> None:
