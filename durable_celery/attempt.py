@@ -15,6 +15,7 @@ from durable_celery.errors import (
     IdConflict,
     Interrupted,
     LeaseLost,
+    Parking,
     PromiseNotFound,
     Released,
     Suspended,
@@ -69,6 +70,13 @@ class Attempt:
     def now_ms(self) -> int:
         """The store's clock, read at the claim and carried on by this machine's monotonic one."""
         return int(self._clock.monotonic_ms() + self._offset_ms)
+
+    def find(self, op: Op[Any]) -> Entry | None:
+        try:
+            return self.journal.find(op.path, op.kind, op.name, op.where)
+        except Parking as parking:
+            self._close(parking)
+            raise
 
     def admit(self) -> None:
         """Refuse to start work in an attempt that ended, lost its lease or should be handed over."""

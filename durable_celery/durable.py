@@ -165,9 +165,7 @@ class Durable:
             registered = self.registry.get(registered.name, registered.version)
         return self.start(id, registered, args, kwargs, Options())
 
-    def begin_run(self, id: str, fn: Any, *args: Any, **kwargs: Any) -> Handle[Any]:
-        """The same as `run`."""
-        return self.run(id, fn, *args, **kwargs)
+    begin_run = run
 
     def call(self, id: str, fn: Any, *args: Any, **kwargs: Any) -> Any:
         """`run`, and wait for the value."""
@@ -182,9 +180,8 @@ class Durable:
         options: Options,
     ) -> Handle[Any]:
         """What every way of starting comes down to."""
-        ids.check_root(promise_id)
         starter = self._starter(mirror=not self._runs_here)
-        created = starter.start(promise_id, registered.name, registered.version, args, kwargs, options)
+        created = starter.start(ids.check_root(promise_id), registered.name, registered.version, args, kwargs, options)
         return self._handle(promise_id, created=created.fresh)
 
     def get(self, id: str) -> Handle[Any]:
@@ -201,10 +198,7 @@ class Durable:
         self._publish(self.store.resume(ids.check_any(id)))
         return self._handle(id)
 
-    @staticmethod
-    def id_for(text: str) -> str:
-        """A stable, legal id for any text, a URL for example."""
-        return ids.id_for(text)
+    id_for = staticmethod(ids.id_for)
 
     def close(self) -> None:
         """Give back threads and connections. Nothing recorded is lost."""
@@ -300,5 +294,5 @@ class Durable:
         return self.start(promise_id, registered, args, kwargs, Options()).result()
 
 
-def _unknown(*args: Any, **kwargs: Any) -> None:
+def _unknown() -> None:
     """Stands for a function that is registered in another process."""

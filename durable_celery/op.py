@@ -24,6 +24,9 @@ class Performer(Protocol):
     def now_ms(self) -> int:
         """The store's time."""
 
+    def find(self, op: Op[Any]) -> Entry | None:
+        """The journal's entry for an operation, None for a new one; ends the attempt when another one stands there."""
+
     def admit(self) -> None:
         """Called before work starts: raises when this attempt must not start any."""
 
@@ -80,7 +83,7 @@ class Op(Generic[T]):
         """Start it, once: look it up in the journal, or write what makes it happen."""
         if not self.begun:
             self.begun = True
-            self.start(self.performer.journal.find(self.path, self.kind, self.name, self.where))
+            self.start(self.performer.find(self))
 
     def run(self) -> None:
         """Do what the waiting thread can do itself before it blocks."""

@@ -35,7 +35,7 @@ class LocalCall(Op[T]):
         if self.begun:
             return
         self.begun = True
-        entry = self.performer.journal.find(self.path, self.kind, self.name, self.where)
+        entry = self.performer.find(self)
         if entry is not None:
             self._outcome = entry.outcome
         else:

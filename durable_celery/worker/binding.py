@@ -148,11 +148,15 @@ class Binding:
                 logger.warning("%s is not recorded yet: %s", promise_id, error)
 
     def publish(self, ready: Sequence[Ready]) -> None:
-        """Hint at executions that are ready. Never raises: what is not published now, a sweep publishes."""
+        """Hint at executions that are ready. Never raises: what is not published now, a sweep publishes.
+
+        A worker that shuts down says it twice: for a second its connection still
+        takes a message, the first one maybe, and executes nothing any more.
+        """
         if not ready:
             return
         try:
-            self.publisher.publish(ready)
+            self.publisher.publish(list(ready) * (2 if self.process.draining() else 1))
         except Exception as error:
             logger.warning("could not publish %s now, a sweep will: %s", [row.id for row in ready], error)
 
