@@ -133,7 +133,11 @@ class Attempt:
     def wait(self, op: Op[T]) -> T:
         op.mark_awaited()
         self._mark(op)
-        op.run()
+        try:
+            op.run()
+        except ControlFlow as end:  # a body that swallows it must not get any further
+            self._close(end)
+            raise
         while not op.ready():
             self._block(op)
         return op.take()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.invariants.steps import HOUR, OutOfStock, async_step, described, failing, odd_values, step
+from tests.invariants.steps import HOUR, OutOfStock, async_step, described, failing, odd_values, step, tell
 
 
 async def empty(ctx, word):
@@ -125,7 +125,7 @@ async def approval(ctx):
 
 async def recorded(ctx):
     made = [await ctx.time(), await ctx.now(), await ctx.random(), await ctx.uuid()]
-    seen = await ctx.run(step, "tell", [described(value) for value in made])
+    seen = await ctx.run(tell, [described(value) for value in made])
     return [seen == [described(value) for value in made], [type(value).__name__ for value in made]]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.invariants.steps import HOUR, OutOfStock, async_step, described, failing, odd_values, step
+from tests.invariants.steps import HOUR, OutOfStock, async_step, described, failing, odd_values, step, tell
 
 
 def empty(ctx, word):
@@ -129,7 +129,7 @@ def approval(ctx):
 
 def recorded(ctx):
     made = [(yield ctx.time()), (yield ctx.now()), (yield ctx.random()), (yield ctx.uuid())]
-    seen = yield ctx.run(step, "tell", [described(value) for value in made])
+    seen = yield ctx.run(tell, [described(value) for value in made])
     return [seen == [described(value) for value in made], [type(value).__name__ for value in made]]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.invariants.steps import HOUR, OutOfStock, async_step, described, failing, odd_values, step
+from tests.invariants.steps import HOUR, OutOfStock, async_step, described, failing, odd_values, step, tell
 
 
 def empty(ctx, word):
@@ -121,7 +121,7 @@ def approval(ctx):
 
 def recorded(ctx):
     made = [ctx.time().get(), ctx.now().get(), ctx.random().get(), ctx.uuid().get()]
-    seen = ctx.run(step, "tell", [described(value) for value in made]).get()
+    seen = ctx.run(tell, [described(value) for value in made]).get()
     return [seen == [described(value) for value in made], [type(value).__name__ for value in made]]
 
 
