@@ -172,7 +172,7 @@ class Context:
 
         With `return_exceptions` it waits for all and puts errors into the list.
         """
-        return self._made(Gather(self._performer, ops, return_exceptions=return_exceptions))
+        return self._made(Gather(self._performer, ops, return_exceptions=return_exceptions, next_path=self._next))
 
     # What the engine calls.
 
@@ -183,7 +183,7 @@ class Context:
                 raise OperationNotAwaited(repr(op), op.where)
         running = [op for op in self._ops if op.begun and not op.ready() and op.kind in ("run", "rpc")]
         if running:
-            self._performer.wait(Gather(self._performer, running, return_exceptions=True))
+            self._performer.wait(Gather(self._performer, running, return_exceptions=True, next_path=self._next))
 
     def _made(self, op: AnyOp) -> AnyOp:
         self._ops.append(op)

@@ -101,14 +101,27 @@ class Op(Generic[T]):
         """The value, or raise the error; only when ready."""
         raise NotImplementedError
 
+    def error(self) -> Exception | None:
+        """What `take` would raise, None for a value; only when ready, and without writing anything."""
+        try:
+            self.take()
+        except Exception as error:
+            return error
+        return None
+
     def awaits(self) -> list[Await]:
         """What of the outside world it waits for; empty when it waits for threads of this process only."""
         return []
 
+    @property
+    def fails_fast(self) -> bool:
+        """Whether one failure among its awaits may be all that it waits for."""
+        return False
+
     def group(self) -> Group:
         """Its awaits as one wake-up condition."""
         awaits = tuple(self.awaits())
-        return Group(awaits, len(awaits))
+        return Group(awaits, len(awaits), self.fails_fast)
 
     def mark_awaited(self) -> None:
         """Note that the body waits for it."""

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from durable_celery.errors import NotAnOperation
+from durable_celery.journal import Entry
 from durable_celery.op import Op, Performer
-from durable_celery.store import Await, Group
+from durable_celery.promise import Outcome
+from durable_celery.store import Await
 
 
 class Gather(Op[list[Any]]):
-    """Begins all of them; is ready when all are, or with `fail_fast` when one has failed.
+    """Begins all of them; is ready when all are, or when one has failed and errors are not collected.
 
-    It has no position of its own: what it gathers has.
+    What it gathers has positions, and so it needs none itself, until it fails:
+    which error came first is recorded, since others may have failed by the next replay.
     """
 
     kind = "gather"
 
-    def __init__(self, performer: Performer, ops: Sequence[Op[Any]], *, return_exceptions: bool) -> None:
+    def __init__(
+        self, performer: Performer, ops: Sequence[Op[Any]], *, return_exceptions: bool, next_path: Callable[[], str]
+    ) -> None:
         super().__init__(performer, f"{len(ops)} operations", "")
         for op in ops:
             if not isinstance(op, Op):
                 raise NotAnOperation(f"{op!r} in ctx.gather")
         self._ops = list(ops)
         self._fail_fast = not return_exceptions
+        self._next_path = next_path
+        self._failure: Outcome | None = None
 
     def begin(self) -> None:
         if not self.begun:
@@ -38,32 +45,51 @@ class Gather(Op[list[Any]]):
             op.mark_awaited()
 
     def ready(self) -> bool:
-        there = [op for op in self._ops if op.ready()]
-        if len(there) == len(self._ops):
-            return True
-        return self._fail_fast and any(_error(op) is not None for op in there)
+        return all(op.ready() for op in self._ops) or self.error() is not None
+
+    def error(self) -> Exception | None:
+        if not self._fail_fast:
+            return None
+        failed = (error for op in self._ops if op.ready() and (error := op.error()) is not None)
+        return next(failed, None)
 
     def take(self) -> list[Any]:
-        if self._fail_fast:
-            for op in self._ops:
-                if op.ready():
-                    error = _error(op)
-                    if error is not None:
-                        raise error
-            return [op.take() for op in self._ops]
-        return [_error(op) or op.take() for op in self._ops]
+        if self._failure is None:
+            error = self.error()
+            if error is None:
+                return [self._taken(op) for op in self._ops]
+            self._failure = self._recorded(error)
+        raise self.performer.codec.error(self._failure, self.path)
 
     def awaits(self) -> list[Await]:
-        return [awaited for op in self._ops for awaited in op.awaits()]
+        return [] if self.ready() else [awaited for op in self._ops for awaited in op.awaits()]
 
-    def group(self) -> Group:
-        awaits = tuple(self.awaits())
-        return Group(awaits, len(awaits), self._fail_fast)
+    @property
+    def fails_fast(self) -> bool:
+        return self._fail_fast or any(op.fails_fast for op in self._ops)
 
+    def _taken(self, op: Op[Any]) -> Any:
+        if self._fail_fast:
+            return op.take()
+        try:
+            return op.take()
+        except Exception as error:
+            return error
 
-def _error(op: Op[Any]) -> Exception | None:
-    try:
-        op.take()
-    except Exception as error:
-        return error
-    return None
+    def _recorded(self, error: Exception) -> Outcome:
+        self.path = self._next_path()
+        entry = self.performer.find(self)
+        if entry is not None and entry.outcome is not None:
+            return entry.outcome
+        self.performer.admit()
+        failure, now_ms = self.performer.codec.failure(error), self.performer.now_ms()
+        failed = Entry(
+            kind=self.kind,
+            name=self.name,
+            state=failure.state,
+            payload=failure.value,
+            started_at=now_ms,
+            ended_at=now_ms,
+        )
+        self.performer.checkpoint(self.path, failed)
+        return failure

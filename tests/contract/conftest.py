@@ -72,7 +72,7 @@ def advance(store: Store) -> Advance:
 @pytest.fixture
 def server() -> Iterator[EmbeddedRedis]:
     """A server of the test's own, which it may stop, freeze and misconfigure."""
-    with EmbeddedRedis() as running:
+    with EmbeddedRedis(appendfsync="always") as running:
         yield running
 
 

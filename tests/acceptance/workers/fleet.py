@@ -43,6 +43,8 @@ class Worker:
         self.env = env
         self.log = log
         self.child = Child(argv, log=log, env=env, cwd=ROOT)
+        #: Whether it was told to shut down.
+        self.leaving = False
 
     @property
     def pid(self) -> int:
@@ -62,8 +64,9 @@ class Worker:
         assert self.alive, f"worker {self.name} ended with {self.child.exit_code}:\n{self.child.last_lines(30)}"
         return self
 
-    def signal(self, number: signal.Signals) -> None:
-        """To the main process only."""
+    def shut_down(self, number: signal.Signals) -> None:
+        """SIGTERM or SIGQUIT, to the main process only."""
+        self.leaving = True
         os.kill(self.pid, number)
 
     def freeze(self) -> None:
@@ -88,6 +91,7 @@ class Worker:
         """Start it once more; what is left of it is killed first."""
         self.child.kill()
         self.child = Child(self.argv, log=self.log, env=self.env, cwd=ROOT)
+        self.leaving = False
         return self
 
 
@@ -143,8 +147,8 @@ class Fleet:
         }
 
     def all_up(self) -> None:
-        """Start again whoever was killed."""
-        for worker in [each.again() for each in self.workers.values() if not each.alive]:
+        """Start again whoever was killed or told to shut down."""
+        for worker in [each.again() for each in self.workers.values() if each.leaving or not each.alive]:
             worker.ready()
 
     def open(self, gate: str) -> None:

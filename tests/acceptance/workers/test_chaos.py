@@ -40,6 +40,11 @@ class Chaos:
             self._next = time.monotonic() + self._random.uniform(*BETWEEN_KILLS_S)
             self._strike(self._random.choice(list(self.fleet.workers.values())))
 
+    def rest(self) -> None:
+        """Everybody up; who was on the way out is killed for it."""
+        self.cut += sum(2 for worker in self.fleet.workers.values() if worker.leaving and worker.alive)
+        self.fleet.all_up()
+
     def _strike(self, worker: Worker) -> None:
         children = [pid for pid in group_members(worker.pid) if pid != worker.pid]
         means = self._random.choice(["kill", "kill a child", "terminate"])
@@ -50,7 +55,7 @@ class Chaos:
             self.cut += 1
             os.kill(self._random.choice(children), signal.SIGKILL)
         elif worker.says(" ready."):
-            worker.signal(signal.SIGTERM)
+            worker.shut_down(signal.SIGTERM)
 
 
 @pytest.mark.slow
@@ -79,7 +84,7 @@ def test_no_wake_up_is_lost_and_no_recorded_step_repeated(make_fleet: FleetMaker
         chaos.tick()
         time.sleep(0.02)
 
-    fleet.all_up()
+    chaos.rest()
     wait_until(lambda: resolve_what_is_asked() or not unsettled, 60, "every execution to ask for its promise")
     for handle in handles:
         assert handle.result(60) == recorded(fleet, handle.id)

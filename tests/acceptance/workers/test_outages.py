@@ -20,13 +20,13 @@ DOWN_S = 3.0
 
 @pytest.fixture
 def store() -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis() as server:
+    with EmbeddedRedis(appendfsync="always") as server:
         yield server
 
 
 @pytest.fixture
 def broker() -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis() as server:
+    with EmbeddedRedis(appendfsync="always") as server:
         yield server
 
 

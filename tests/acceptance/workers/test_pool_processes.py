@@ -11,7 +11,7 @@ import pytest
 from durable_celery import Cancelled
 from tests.acceptance.workers.fleet import Fleet, FleetMaker, hostname
 from tests.acceptance.workers.waiting import wait_until
-from tests.acceptance.workers.walks import EXIT_S, KILLED_S, caught, measured
+from tests.acceptance.workers.walks import EXIT_S, HANDED_OVER_S, KILLED_S, caught, measured
 
 #: Counted from just before the signal to the line of the next start in the ledger.
 CHILD_KILLED_S = 0.2
@@ -69,21 +69,23 @@ def test_a_running_one_that_is_revoked_and_terminated_is_cancelled(fleet: Fleet)
 
 
 def test_a_remote_shutdown_hands_over_as_sigterm_does(fleet: Fleet) -> None:
-    walk = caught(fleet)
+    def take() -> float:
+        walk = caught(fleet)
+        walk.worker.leaving = True
+        fleet.project.app.control.shutdown(destination=[hostname(walk.worker.name)])
+        wait_until(lambda: walk.worker.says("handed over at their next checkpoint"), 10, "the worker to notice")
+        walk.finish()
+        assert walk.worker.ended(EXIT_S) == 0
+        return walk.handed_over_after()
 
-    fleet.project.app.control.shutdown(destination=[hostname(walk.worker.name)])
-    wait_until(lambda: walk.worker.says("handed over at their next checkpoint"), 10, "the worker to notice")
-    walk.finish()
-
-    walk.was_handed_over()
-    assert walk.worker.ended(EXIT_S) == 0
+    measured(fleet, HANDED_OVER_S, take)
 
 
 def test_after_a_cold_shutdown_another_goes_on_within_a_second(fleet: Fleet) -> None:
     def take() -> float:
         walk = caught(fleet)
         asked_at = time.time()
-        walk.worker.signal(signal.SIGQUIT)
+        walk.worker.shut_down(signal.SIGQUIT)
         taken_over = fleet.started_after(walk.id, asked_at)
         walk.finish()
         assert walk.repeated() == {walk.cut}

@@ -13,7 +13,7 @@ import pytest
 
 from tests.acceptance.workers.fleet import Fleet, FleetMaker
 from tests.acceptance.workers.waiting import wait_until
-from tests.acceptance.workers.walks import EXIT_S, KILLED_S, STYLES, Walk, caught, measured
+from tests.acceptance.workers.walks import EXIT_S, HANDED_OVER_S, KILLED_S, STYLES, Walk, caught, measured
 
 LEASE_S = 2.0
 CONCURRENCY = {"prefork": 2, "threads": 4, "gevent": 10, "solo": 1}
@@ -49,15 +49,16 @@ def test_after_kill_9_of_a_worker_another_goes_on_within_a_second(fleet: Fleet, 
 
 
 def test_sigterm_hands_over_at_the_next_checkpoint_and_repeats_nothing(fleet: Fleet) -> None:
-    walk = caught(fleet)
+    def take() -> float:
+        walk = caught(fleet)
+        walk.worker.shut_down(signal.SIGTERM)
+        wait_until(lambda: walk.worker.says("Warm shutdown"), 10, "the worker to notice")
+        walk.finish()
+        assert walk.worker.ended(EXIT_S) == 0
+        assert walk.handle.promise().crashes == 0
+        return walk.handed_over_after()
 
-    walk.worker.signal(signal.SIGTERM)
-    wait_until(lambda: walk.worker.says("Warm shutdown"), 10, "the worker to notice")
-    walk.finish()
-
-    walk.was_handed_over()
-    assert walk.worker.ended(EXIT_S) == 0
-    assert walk.handle.promise().crashes == 0
+    measured(fleet, HANDED_OVER_S, take)
 
 
 def test_a_frozen_worker_loses_its_lease_and_then_writes_nothing(fleet: Fleet) -> None:
