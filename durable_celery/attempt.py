@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from durable_celery import telemetry
@@ -24,6 +25,7 @@ from durable_celery.lease import Keeper, Lease
 from durable_celery.op import Op
 from durable_celery.operations.run import LocalCall
 from durable_celery.registry import Registry
+from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.store import Claimed, Created, NewPromise, Ready, Store
 
 T = TypeVar("T")
@@ -48,7 +50,11 @@ class Attempt:
         clock: Clock,
         publish: Callable[[Sequence[Ready]], None],
         draining: Callable[[], bool],
+        retry: RetryPolicy = NEVER,
+        dependencies: Mapping[str, Any] | None = None,
     ) -> None:
+        self.retry = retry
+        self.dependencies = dependencies or {}
         self.hold = claimed.hold
         self.journal = Journal(claimed.journal, claimed.cursor)
         self.codec = codec
@@ -65,6 +71,7 @@ class Attempt:
         self._active = 1
         self._blocked: dict[int, Op[Any]] = {}
         self._running = 0
+        self._put_off: deque[Op[Any]] = deque()
 
     def now_ms(self) -> int:
         """The store's clock, read at the claim and carried on by this machine's monotonic one."""
@@ -119,7 +126,16 @@ class Attempt:
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(self._strand, op), name=f"durable-{op.step_id}", daemon=True).start()
 
+    def later(self, op: Op[Any]) -> None:
+        self.flush()
+        self._put_off.append(op)
+
+    def flush(self) -> None:
+        while self._put_off:
+            self._put_off.popleft().begin()
+
     def wait(self, op: Op[T]) -> T:
+        self.flush()
         op.mark_awaited()
         self._mark(op)
         op.run()

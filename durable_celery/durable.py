@@ -18,6 +18,7 @@ from durable_celery.handle import Handle
 from durable_celery.inprocess import InProcess
 from durable_celery.promises import Promises
 from durable_celery.registry import Options, Registered, Registry, name_of
+from durable_celery.retry import RetryPolicy
 from durable_celery.settings import Settings
 from durable_celery.start import Starter
 from durable_celery.store import Ready, Store
@@ -100,6 +101,8 @@ class Durable:
         queue: str | None = None,
         priority: int | None = None,
         tags: dict[str, str] | None = None,
+        retry: RetryPolicy | None = None,
+        **celery_words: Any,
     ) -> Callable[[Callable[..., Any]], Function[..., Any]]: ...
 
     def register(
@@ -114,11 +117,16 @@ class Durable:
         queue: str | None = None,
         priority: int | None = None,
         tags: dict[str, str] | None = None,
+        retry: RetryPolicy | None = None,
+        **celery_words: Any,
     ) -> Any:
         """Make a function durable, bare (`@durable.register`) or with options.
 
         The name is the function's own unless given: the same wherever the
         module is loaded, also as `__main__`. Durations are seconds or timedelta.
+        Instead of `retry` Celery's own words may be given: `autoretry_for`,
+        `max_retries`, `retry_backoff`, `retry_backoff_max`, `retry_jitter`,
+        `default_retry_delay`, `dont_autoretry_for`.
         """
         if fn is None:
             return functools.partial(
@@ -130,6 +138,8 @@ class Durable:
                 queue=queue,
                 priority=priority,
                 tags=tags,
+                retry=retry,
+                **celery_words,
             )
         options = Options(
             timeout_ms=None if timeout is None else clock.to_ms(timeout),
@@ -137,6 +147,7 @@ class Durable:
             queue=queue,
             priority=priority,
             tags=tags,
+            retry=retry or RetryPolicy.from_celery(celery_words),
         )
         plain = fn.fn if isinstance(fn, Function) else fn
         registered = Registered(name or name_of(plain), version, plain, options)
