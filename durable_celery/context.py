@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from durable_celery.operations.sleep import Timer
 from durable_celery.operations.value import Recorded
 from durable_celery.registry import Options, Registered, check_arguments, name_of, wants_context
 from durable_celery.retry import RetryPolicy
+from durable_celery.saga import Saga
 from durable_celery.store import DEFAULT_RETENTION_MS, NewPromise
 
 _MISSING: Any = object()
@@ -54,6 +55,7 @@ class Context:
         self._path = path
         self._count = 0
         self._ops: list[Op[Any]] = []
+        self._sagas: list[Saga] = []
 
     @property
     def id(self) -> str:
@@ -80,7 +82,9 @@ class Context:
         """What `durable.set_dependency(name, …)` put there in this process; raises LookupError without a default."""
         found = self._performer.dependencies.get(name, default)
         if found is _MISSING:
-            raise LookupError(f"no dependency {name!r} is set in this process: call durable.set_dependency({name!r}, …)")
+            raise LookupError(
+                f"no dependency {name!r} is set in this process: call durable.set_dependency({name!r}, …)"
+            )
         return found
 
     # Children
@@ -207,6 +211,19 @@ class Context:
 
     # What the engine calls.
 
+    def saga(self) -> Saga:
+        """Compensations that run in reverse when this body fails: `saga.run(action, …).compensate(undo, …)`."""
+        made = Saga(self)
+        self._sagas.append(made)
+        return made
+
+    def fail(self, error: Exception) -> None:
+        """The body has raised: undo what its sagas did."""
+        self._performer.flush()
+        for saga in reversed(self._sagas):
+            for failed in saga.compensate():
+                error.add_note(f"and a compensation failed: {failed!r}")
+
     def close(self) -> None:
         """The body has returned: refuse operations never waited for, join children still running."""
         self._performer.flush()
@@ -253,10 +270,7 @@ class Context:
         def call() -> Any:
             if not with_context:
                 return finish_step(function(*args, **kwargs))
-            ctx = Context(self._performer, self.info, path)
-            value = drive(function(ctx, *args, **kwargs))
-            ctx.close()
-            return value
+            return perform(Context(self._performer, self.info, path), function, args, kwargs)
 
         said = registered.options.retry if registered is not None else None
         return path, name, call, said or self._performer.retry
@@ -305,6 +319,17 @@ class Context:
             return self._performer.registry.get(fn)
         registered = getattr(fn, "registered", None)
         return registered if isinstance(registered, Registered) else self._performer.registry.of(fn)
+
+
+def perform(ctx: Context, body: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Call a body with its context and carry it to its end: children joined, or what it did undone."""
+    try:
+        value = drive(body(ctx, *args, **kwargs))
+    except Exception as error:
+        ctx.fail(error)
+        raise
+    ctx.close()
+    return value
 
 
 class _QuietInReplay(logging.LoggerAdapter[logging.Logger]):

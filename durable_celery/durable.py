@@ -42,6 +42,7 @@ class Durable:
         self.app: Celery | None = None
         self.registry = Registry()
         self.codec = Codec()
+        self.dependencies: dict[str, Any] = {}
         self.promises = Promises(
             store=lambda: self.store, codec=self.codec, settings=lambda: self.settings, publish=self._publish
         )
@@ -78,6 +79,7 @@ class Durable:
             open_store=self._open,
             starter=self._starter(mirror=True),
             inline=self._inline,
+            dependencies=self.dependencies,
         )
         app.steps["worker"].add(sweeper_for(self._binding))
         for registered in self.registry.all():
@@ -159,6 +161,10 @@ class Durable:
     def task_of(self, registered: Registered) -> Any:
         """The Celery task of a registered function, or None in local mode."""
         return None if self._binding is None else self._binding.task_of(registered)
+
+    def set_dependency(self, name: str, value: Any) -> None:
+        """Make something (a client, a session factory) available as `ctx.get_dependency(name)` in this process."""
+        self.dependencies[name] = value
 
     # Starting and looking
 
@@ -299,7 +305,11 @@ class Durable:
         with self._lock:
             if self._inprocess is None:
                 self._inprocess = InProcess(
-                    self._open(None), registry=self.registry, codec=self.codec, settings=self.settings
+                    self._open(None),
+                    registry=self.registry,
+                    codec=self.codec,
+                    settings=self.settings,
+                    dependencies=self.dependencies,
                 )
         self._inprocess.publish(ready)
 

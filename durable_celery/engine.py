@@ -10,10 +10,9 @@ from typing import Any
 
 from durable_celery import telemetry
 from durable_celery.attempt import Attempt
-from durable_celery.body import drive
 from durable_celery.clock import Clock
 from durable_celery.codec import Codec
-from durable_celery.context import Context, Info
+from durable_celery.context import Context, Info, perform
 from durable_celery.errors import (
     ControlFlow,
     DurableError,
@@ -177,9 +176,7 @@ class Engine:
     def _call(self, attempt: Attempt, entry: Registered, promise: Promise) -> Any:
         args, kwargs = self.codec.decode(promise.args)
         check_arguments(entry, tuple(args), kwargs)
-        ctx = Context(attempt, self._info(promise))
-        value = drive(entry.fn(ctx, *args, **kwargs))
-        ctx.close()
+        value = perform(Context(attempt, self._info(promise)), entry.fn, args, kwargs)
         attempt.check_open()
         attempt.journal.check_passed(f"the end of {promise.function!r}")
         return value

@@ -36,7 +36,9 @@ def steps_of(promise: Promise, journal: Mapping[str, str], codec: Codec) -> list
     }
     for path, failed in sorted(_failed_tries(journal), key=lambda pair: pair[1].tries):
         if path not in journal and path != BODY:
-            steps[path] = replace(_step(promise, path, failed, None, codec), kind="run", state=State.PENDING, ended_at=None)
+            steps[path] = replace(
+                _step(promise, path, failed, None, codec), kind="run", state=State.PENDING, ended_at=None
+            )
     running = _running(promise)
     if running is not None and running[0] not in steps:
         steps[running[0]] = running[1]

@@ -32,6 +32,8 @@ class LocalCall(Op[T]):
     ) -> None:
         super().__init__(performer, name, path)
         self._retry = retry
+        #: Called once with the value, when the body has it.
+        self.on_success: Callable[[Any], None] | None = None
         self.step_id = step_id
         self._call = call
         self._outcome: Outcome | None = None
@@ -112,4 +114,7 @@ class LocalCall(Op[T]):
             raise self._error
         assert self._outcome is not None
         value: T = self.performer.codec.unwrap(self._outcome, self.step_id)
+        told, self.on_success = self.on_success, None
+        if told is not None:
+            told(value)
         return value

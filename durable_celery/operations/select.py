@@ -105,4 +105,3 @@ class Timeout(Choice[Any]):
         if name == "timer":
             raise TimeoutError(f"{self.named[0][1]!r} was not there in time")
         return op.take()
-
