@@ -25,8 +25,8 @@ from durable_celery.errors import (
 )
 from durable_celery.journal import BODY
 from durable_celery.lease import Keeper
-from durable_celery.promise import Outcome, Promise
 from durable_celery.operations.pause import Pause, next_try
+from durable_celery.promise import Outcome, Promise
 from durable_celery.registry import Registered, Registry, check_arguments
 from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.store import Claimed, Ready, Refused, Store
