@@ -34,6 +34,8 @@ T = TypeVar("T")
 HOLD_MS = 1000
 #: How often what arrived meanwhile is looked up while other threads of the attempt are busy.
 PEEK_S = 0.5
+#: The same while a short timer is sat out.
+SHORT_PEEK_S = 0.1
 
 
 class Attempt:
@@ -187,18 +189,28 @@ class Attempt:
             self.check_open()
 
     def _all_blocked(self) -> None:
-        soonest = min((a.due_at for op in self._blocked.values() for a in op.awaits() if a.due_at), default=None)
-        if soonest is not None and soonest - self.now_ms() <= HOLD_MS and not self._draining():
-            self._changed.wait(timeout=max(soonest - self.now_ms(), 1) / 1000)
+        awaits = [awaited for op in self._blocked.values() for awaited in op.awaits()]
+        if not awaits:  # a strand has just ended: whoever waits for it looks again
+            return
+        left_ms = min((a.due_at - self.now_ms() for a in awaits if a.due_at is not None), default=None)
+        if left_ms is not None and left_ms <= HOLD_MS and not self._draining():
+            self._sit_out(max(left_ms, 1) / 1000, peek=any(a.due_at is None for a in awaits))
             return
         groups = [group for op in self._blocked.values() if (group := op.group()).awaits]
-        if not groups:  # a strand has just ended: whoever waits for it looks again
-            return
         left = self._fenced(lambda: self._store.suspend(self.hold, self.journal.cursor, groups))
         if left.suspended:
             self._close(Suspended(self.hold.id))
         else:
             self.journal.deliver(left.delivered)
+
+    def _sit_out(self, left_s: float, *, peek: bool) -> None:
+        """Stay for a short timer; look from time to time for what else is waited for."""
+        if not peek:
+            self._changed.wait(timeout=left_s)
+            return
+        self._changed.wait(timeout=min(left_s, SHORT_PEEK_S))
+        for op in tuple(self._blocked.values()):
+            self._peek(op)
 
     def _peek(self, op: Op[Any]) -> None:
         group = op.group()

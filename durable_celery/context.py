@@ -194,7 +194,7 @@ class Context:
         return self._made(Select(self._performer, self._next(), list(ops.items())))
 
     def as_completed(self, *ops: Op[Any]) -> Iterator[Op[Any]]:
-        """As many operations as given, to be waited for one after the other: each gives the next value that is there."""
+        """As many operations as given, to be waited for in turn: each gives the next value that is there."""
         left = list(ops)
         for _ in ops:
             yield self._made(Next(self._performer, self._next(), left))
