@@ -21,15 +21,18 @@ from durable_celery.errors import (
     PayloadTooLarge,
     PromiseNotFound,
     Rejected,
+    RetryLater,
     StoreFull,
     StoreMisconfigured,
     StoreUnavailable,
+    TerminalError,
     TimedOut,
 )
 from durable_celery.function import Function
 from durable_celery.handle import Handle
 from durable_celery.op import Op
 from durable_celery.promise import Promise, State
+from durable_celery.retry import RetryPolicy
 from durable_celery.steps import Step
 from durable_celery.stores import LocalStore, RedisStore
 
@@ -41,6 +44,7 @@ __all__ = [
     # what a body is given
     "Context",
     "Op",
+    "RetryPolicy",
     # what is kept
     "LocalStore",
     "Promise",
@@ -66,8 +70,10 @@ __all__ = [
     "PayloadTooLarge",
     "PromiseNotFound",
     "Rejected",
+    "RetryLater",
     "StoreFull",
     "StoreMisconfigured",
     "StoreUnavailable",
+    "TerminalError",
     "TimedOut",
 ]

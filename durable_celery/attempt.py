@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from durable_celery import telemetry
@@ -25,6 +26,7 @@ from durable_celery.lease import Keeper, Lease
 from durable_celery.op import Op
 from durable_celery.operations.run import LocalCall
 from durable_celery.registry import Registry
+from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.store import Claimed, Created, NewPromise, Ready, Store
 
 T = TypeVar("T")
@@ -33,6 +35,8 @@ T = TypeVar("T")
 HOLD_MS = 1000
 #: How often what arrived meanwhile is looked up while other threads of the attempt are busy.
 PEEK_S = 0.5
+#: The same while a short timer is sat out.
+SHORT_PEEK_S = 0.1
 
 
 class Attempt:
@@ -49,7 +53,11 @@ class Attempt:
         clock: Clock,
         publish: Callable[[Sequence[Ready]], None],
         draining: Callable[[], bool],
+        retry: RetryPolicy = NEVER,
+        dependencies: Mapping[str, Any] | None = None,
     ) -> None:
+        self.retry = retry
+        self.dependencies = dependencies or {}
         self.hold = claimed.hold
         self.journal = Journal(claimed.journal, claimed.cursor)
         self.codec = codec
@@ -66,6 +74,7 @@ class Attempt:
         self._active = 1
         self._blocked: dict[int, Op[Any]] = {}
         self._running = 0
+        self._put_off: deque[Op[Any]] = deque()
 
     def now_ms(self) -> int:
         """The store's clock, read at the claim and carried on by this machine's monotonic one."""
@@ -130,7 +139,16 @@ class Attempt:
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(self._strand, op), name=f"durable-{op.step_id}", daemon=True).start()
 
+    def later(self, op: Op[Any]) -> None:
+        self.flush()
+        self._put_off.append(op)
+
+    def flush(self) -> None:
+        while self._put_off:
+            self._put_off.popleft().begin()
+
     def wait(self, op: Op[T]) -> T:
+        self.flush()
         op.mark_awaited()
         self._mark(op)
         try:
@@ -186,18 +204,28 @@ class Attempt:
             self.check_open()
 
     def _all_blocked(self) -> None:
-        soonest = min((a.due_at for op in self._blocked.values() for a in op.awaits() if a.due_at), default=None)
-        if soonest is not None and soonest - self.now_ms() <= HOLD_MS and not self._draining():
-            self._changed.wait(timeout=max(soonest - self.now_ms(), 1) / 1000)
+        awaits = [awaited for op in self._blocked.values() for awaited in op.awaits()]
+        if not awaits:  # a strand has just ended: whoever waits for it looks again
+            return
+        left_ms = min((a.due_at - self.now_ms() for a in awaits if a.due_at is not None), default=None)
+        if left_ms is not None and left_ms <= HOLD_MS and not self._draining():
+            self._sit_out(max(left_ms, 1) / 1000, peek=any(a.due_at is None for a in awaits))
             return
         groups = [group for op in self._blocked.values() if (group := op.group()).awaits]
-        if not groups:  # a strand has just ended: whoever waits for it looks again
-            return
         left = self._fenced(lambda: self._store.suspend(self.hold, self.journal.cursor, groups))
         if left.suspended:
             self._close(Suspended(self.hold.id))
         else:
             self.journal.deliver(left.delivered)
+
+    def _sit_out(self, left_s: float, *, peek: bool) -> None:
+        """Stay for a short timer; look from time to time for what else is waited for."""
+        if not peek:
+            self._changed.wait(timeout=left_s)
+            return
+        self._changed.wait(timeout=min(left_s, SHORT_PEEK_S))
+        for op in tuple(self._blocked.values()):
+            self._peek(op)
 
     def _peek(self, op: Op[Any]) -> None:
         group = op.group()

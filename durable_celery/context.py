@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -14,15 +14,20 @@ from durable_celery import clock, ids
 from durable_celery.body import drive, finish_step
 from durable_celery.errors import OperationNotAwaited
 from durable_celery.op import Op, Performer
+from durable_celery.operations.gate import Gate
 from durable_celery.operations.gather import Gather
 from durable_celery.operations.promise import ExternalPromise
 from durable_celery.operations.rpc import Detached, RemoteCall
 from durable_celery.operations.run import LocalCall
+from durable_celery.operations.select import Next, Select, Timeout
 from durable_celery.operations.sleep import Timer
 from durable_celery.operations.value import Recorded
 from durable_celery.registry import Options, Registered, check_arguments, name_of, wants_context
+from durable_celery.retry import RetryPolicy
+from durable_celery.saga import Saga
 from durable_celery.store import DEFAULT_RETENTION_MS, NewPromise
 
+_MISSING: Any = object()
 AnyOp = TypeVar("AnyOp", bound=Op[Any])
 
 
@@ -50,6 +55,7 @@ class Context:
         self._path = path
         self._count = 0
         self._ops: list[Op[Any]] = []
+        self._sagas: list[Saga] = []
 
     @property
     def id(self) -> str:
@@ -72,6 +78,15 @@ class Context:
         name = f"durable_celery.functions.{self.info.function}"
         return _QuietInReplay(logging.getLogger(name), {"performer": self._performer, "id": self.id})
 
+    def get_dependency(self, name: str, default: Any = _MISSING) -> Any:
+        """What `durable.set_dependency(name, …)` put there in this process; raises LookupError without a default."""
+        found = self._performer.dependencies.get(name, default)
+        if found is _MISSING:
+            raise LookupError(
+                f"no dependency {name!r} is set in this process: call durable.set_dependency({name!r}, …)"
+            )
+        return found
+
     # Children
 
     def run(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
@@ -81,13 +96,13 @@ class Context:
         a ctx first when its first parameter is annotated as a Context or named
         ctx, context or _, or when the arguments fit only so.
         """
-        path, name, call = self._local(fn, args, kwargs)
-        return self._made(LocalCall(self._performer, name, path, self._id_at(path), call))
+        path, name, call, retry = self._local(fn, args, kwargs)
+        return self._made(LocalCall(self._performer, name, path, self._id_at(path), call, retry))
 
     def begin_run(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
         """Start a local child on a thread now, wait for it later. Never waited for, it is joined at the end."""
-        path, name, call = self._local(fn, args, kwargs)
-        return self._begun(LocalCall(self._performer, name, path, self._id_at(path), call))
+        path, name, call, retry = self._local(fn, args, kwargs)
+        return self._begun(LocalCall(self._performer, name, path, self._id_at(path), call, retry))
 
     def rpc(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
         """A child as an execution of its own, on any worker; waiting for it frees this one."""
@@ -174,28 +189,65 @@ class Context:
         """
         return self._made(Gather(self._performer, ops, return_exceptions=return_exceptions, next_path=self._next))
 
+    def select(self, **ops: Op[Any]) -> Op[tuple[str, Any]]:
+        """The first of several: its name and its value, or its error. The others go on, and are not joined."""
+        return self._made(Select(self._performer, self._next(), list(ops.items())))
+
+    def as_completed(self, *ops: Op[Any]) -> Iterator[Op[Any]]:
+        """As many operations as given, to be waited for in turn: each gives the next value that is there."""
+        left = list(ops)
+        for _ in ops:
+            yield self._made(Next(self._performer, self._next(), left))
+
+    def limit(self, op: Op[Any], ms: int) -> Op[Any]:
+        """What `op.timeout` makes."""
+        timer = self._made(Timer(self._performer, self._next(), lambda now_ms: now_ms + ms))
+        return self._made(Timeout(self._performer, self._next(), [("call", op), ("timer", timer)]))
+
+    def version(self, change: str, default: int = 0, latest: int = 1) -> Op[int]:
+        """Which way to go at a change of the code: `latest` for executions that reach it new, `default` for those
+        that had passed it before it was made."""
+        return self._made(Gate(self._performer, change, default, latest))
+
     # What the engine calls.
+
+    def saga(self) -> Saga:
+        """Compensations that run in reverse when this body fails: `saga.run(action, …).compensate(undo, …)`."""
+        made = Saga(self)
+        self._sagas.append(made)
+        return made
+
+    def fail(self, error: Exception) -> None:
+        """The body has raised: undo what its sagas did."""
+        self._performer.flush()
+        for saga in reversed(self._sagas):
+            for failed in saga.compensate():
+                error.add_note(f"and a compensation failed: {failed!r}")
 
     def close(self) -> None:
         """The body has returned: refuse operations never waited for, join children still running."""
+        self._performer.flush()
         for op in self._ops:
             if not op.awaited and not op.begun:
                 raise OperationNotAwaited(repr(op), op.where)
-        running = [op for op in self._ops if op.begun and not op.ready() and op.kind in ("run", "rpc")]
+        running = [op for op in self._ops if not op.awaited and op.kind in ("run", "rpc") and not op.ready()]
         if running:
             self._performer.wait(Gather(self._performer, running, return_exceptions=True, next_path=self._next))
 
     def _made(self, op: AnyOp) -> AnyOp:
         self._ops.append(op)
+        op.owner = self
         return op
 
     def _begun(self, op: AnyOp, *, deferred: bool = True) -> AnyOp:
         self._ops.append(op)
-        op.begin()
+        op.owner = self
         op.deferred = deferred
+        self._performer.later(op)
         return op
 
     def _next(self) -> str:
+        self._performer.flush()
         self._count += 1
         return f"{self._path}.{self._count}" if self._path else str(self._count)
 
@@ -204,7 +256,7 @@ class Context:
 
     def _local(
         self, fn: Callable[..., Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[str, str, Callable[[], Any]]:
+    ) -> tuple[str, str, Callable[[], Any], RetryPolicy]:
         registered = self._resolve(fn)
         function = registered.fn if registered is not None else fn
         if not callable(function):
@@ -218,12 +270,10 @@ class Context:
         def call() -> Any:
             if not with_context:
                 return finish_step(function(*args, **kwargs))
-            ctx = Context(self._performer, self.info, path)
-            value = drive(function(ctx, *args, **kwargs))
-            ctx.close()
-            return value
+            return perform(Context(self._performer, self.info, path), function, args, kwargs)
 
-        return path, name, call
+        said = registered.options.retry if registered is not None else None
+        return path, name, call, said or self._performer.retry
 
     def _remote(
         self,
@@ -269,6 +319,17 @@ class Context:
             return self._performer.registry.get(fn)
         registered = getattr(fn, "registered", None)
         return registered if isinstance(registered, Registered) else self._performer.registry.of(fn)
+
+
+def perform(ctx: Context, body: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Call a body with its context and carry it to its end: children joined, or what it did undone."""
+    try:
+        value = drive(body(ctx, *args, **kwargs))
+    except Exception as error:
+        ctx.fail(error)
+        raise
+    ctx.close()
+    return value
 
 
 class _QuietInReplay(logging.LoggerAdapter[logging.Logger]):

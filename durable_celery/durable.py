@@ -18,6 +18,7 @@ from durable_celery.handle import Handle
 from durable_celery.inprocess import InProcess
 from durable_celery.promises import Promises
 from durable_celery.registry import Options, Registered, Registry, name_of
+from durable_celery.retry import RetryPolicy
 from durable_celery.settings import Settings
 from durable_celery.start import Starter
 from durable_celery.store import Ready, Store
@@ -41,6 +42,7 @@ class Durable:
         self.app: Celery | None = None
         self.registry = Registry()
         self.codec = Codec()
+        self.dependencies: dict[str, Any] = {}
         self.promises = Promises(
             store=lambda: self.store, codec=self.codec, settings=lambda: self.settings, publish=self._publish
         )
@@ -77,6 +79,7 @@ class Durable:
             open_store=self._open,
             starter=self._starter(mirror=True),
             inline=self._inline,
+            dependencies=self.dependencies,
         )
         app.steps["worker"].add(sweeper_for(self._binding))
         for registered in self.registry.all():
@@ -100,6 +103,8 @@ class Durable:
         queue: str | None = None,
         priority: int | None = None,
         tags: dict[str, str] | None = None,
+        retry: RetryPolicy | None = None,
+        **celery_words: Any,
     ) -> Callable[[Callable[..., Any]], Function[..., Any]]: ...
 
     def register(
@@ -114,11 +119,16 @@ class Durable:
         queue: str | None = None,
         priority: int | None = None,
         tags: dict[str, str] | None = None,
+        retry: RetryPolicy | None = None,
+        **celery_words: Any,
     ) -> Any:
         """Make a function durable, bare (`@durable.register`) or with options.
 
         The name is the function's own unless given: the same wherever the
         module is loaded, also as `__main__`. Durations are seconds or timedelta.
+        Instead of `retry` Celery's own words may be given: `autoretry_for`,
+        `max_retries`, `retry_backoff`, `retry_backoff_max`, `retry_jitter`,
+        `default_retry_delay`, `dont_autoretry_for`.
         """
         if fn is None:
             return functools.partial(
@@ -130,6 +140,8 @@ class Durable:
                 queue=queue,
                 priority=priority,
                 tags=tags,
+                retry=retry,
+                **celery_words,
             )
         options = Options(
             timeout_ms=None if timeout is None else clock.to_ms(timeout),
@@ -137,6 +149,7 @@ class Durable:
             queue=queue,
             priority=priority,
             tags=tags,
+            retry=retry or RetryPolicy.from_celery(celery_words),
         )
         plain = fn.fn if isinstance(fn, Function) else fn
         registered = Registered(name or name_of(plain), version, plain, options)
@@ -148,6 +161,10 @@ class Durable:
     def task_of(self, registered: Registered) -> Any:
         """The Celery task of a registered function, or None in local mode."""
         return None if self._binding is None else self._binding.task_of(registered)
+
+    def set_dependency(self, name: str, value: Any) -> None:
+        """Make something (a client, a session factory) available as `ctx.get_dependency(name)` in this process."""
+        self.dependencies[name] = value
 
     # Starting and looking
 
@@ -282,7 +299,11 @@ class Durable:
         with self._lock:
             if self._inprocess is None:
                 self._inprocess = InProcess(
-                    self._open(None), registry=self.registry, codec=self.codec, settings=self.settings
+                    self._open(None),
+                    registry=self.registry,
+                    codec=self.codec,
+                    settings=self.settings,
+                    dependencies=self.dependencies,
                 )
         self._inprocess.publish(ready)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from durable_celery import telemetry
 from durable_celery.attempt import Attempt
-from durable_celery.body import drive
 from durable_celery.clock import Clock
 from durable_celery.codec import Codec
-from durable_celery.context import Context, Info
+from durable_celery.context import Context, Info, perform
 from durable_celery.errors import (
     ControlFlow,
     Interrupted,
@@ -21,9 +21,12 @@ from durable_celery.errors import (
     Released,
     Suspended,
 )
+from durable_celery.journal import BODY
 from durable_celery.lease import Keeper
+from durable_celery.operations.pause import Pause, next_try
 from durable_celery.promise import Outcome, Promise
-from durable_celery.registry import Registry, check_arguments
+from durable_celery.registry import Registered, Registry, check_arguments
+from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.store import Claimed, Ready, Refused, Store
 
 logger = logging.getLogger("durable_celery")
@@ -65,6 +68,8 @@ class Engine:
         publish: Publish,
         lease_ms: int,
         draining: Callable[[], bool] = lambda: False,
+        retry: RetryPolicy = NEVER,
+        dependencies: Mapping[str, Any] | None = None,
     ) -> None:
         self.store = store
         self.codec = codec
@@ -74,6 +79,8 @@ class Engine:
         self.publish = publish
         self.lease_ms = lease_ms
         self.draining = draining
+        self.retry = retry
+        self.dependencies = dependencies if dependencies is not None else {}
 
     def attempt(self, promise_id: str, holder: str, on_claimed: Callable[[Promise], None] | None = None) -> Left:
         """Try to carry one execution on; `on_claimed` is told when this attempt has it.
@@ -93,6 +100,8 @@ class Engine:
             clock=self.clock,
             publish=self._publish,
             draining=self.draining,
+            retry=self.retry,
+            dependencies=self.dependencies,
         )
         with self.keeper.keep(claimed.hold, attempt.lost, asked_ms) as lease:
             attempt.lease = lease
@@ -130,29 +139,46 @@ class Engine:
             return Left(Departure.LOST, claimed.promise)
 
     def _perform(self, attempt: Attempt, claimed: Claimed) -> Outcome:
-        """The outcome of the body, whatever it raises that is not control flow."""
-        promise = claimed.promise
+        """The outcome of the body, after as many tries as its policy gives a body that only computes."""
+        for failed in attempt.journal.tries(BODY)[-1:]:
+            attempt.wait(Pause(attempt, BODY, failed))
+        while True:
+            outcome, error, retry = self._try(attempt, claimed)
+            # A body that made operations would only be told again how they ended.
+            if error is None or not attempt.journal.untouched:
+                return outcome
+            again = next_try(attempt, BODY, claimed.promise.function, retry, error, outcome)
+            if again is None:
+                return outcome
+            attempt.wait(Pause(attempt, BODY, again))
+
+    def _try(self, attempt: Attempt, claimed: Claimed) -> tuple[Outcome, BaseException | None, RetryPolicy]:
+        """One call of the body: its outcome, whatever it raises that is not control flow, and its policy."""
+        promise, retry = claimed.promise, NEVER
         try:
             entry = self.registry.get(promise.function, promise.version)
-            args, kwargs = self.codec.decode(promise.args)
-            check_arguments(entry, tuple(args), kwargs)
-            ctx = Context(attempt, self._info(promise))
-            value = drive(entry.fn(ctx, *args, **kwargs))
-            ctx.close()
-            attempt.check_open()
-            attempt.journal.check_passed(f"the end of {promise.function!r}")
-            return self.codec.success(value, f"the result of {promise.function!r} ({promise.id})")
+            retry = entry.options.retry or NEVER
+            value = self._call(attempt, entry, promise)
+            return self.codec.success(value, f"the result of {promise.function!r} ({promise.id})"), None, retry
         except ControlFlow:
             raise
         except Exception as error:
             attempt.check_open()
             attempt.join()
-            return self.codec.failure(error)
+            return self.codec.failure(error), error, retry
         except SystemExit as error:
             if type(error) is not SystemExit:
                 raise
             attempt.join()
-            return self.codec.failure(error)
+            return self.codec.failure(error), error, NEVER
+
+    def _call(self, attempt: Attempt, entry: Registered, promise: Promise) -> Any:
+        args, kwargs = self.codec.decode(promise.args)
+        check_arguments(entry, tuple(args), kwargs)
+        value = perform(Context(attempt, self._info(promise)), entry.fn, args, kwargs)
+        attempt.check_open()
+        attempt.journal.check_passed(f"the end of {promise.function!r}")
+        return value
 
     def _settle(self, attempt: Attempt, claimed: Claimed, outcome: Outcome) -> Left:
         self._publish(self.store.fulfil(attempt.hold, attempt.journal.cursor, outcome))

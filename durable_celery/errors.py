@@ -149,6 +149,33 @@ class Rejected(DurableError):
     """Raised where an external promise is waited for that was rejected with a message instead of an exception."""
 
 
+class TerminalError(DurableError):
+    """Raise it to fail for good: no policy retries it. `status_code` is what an HTTP caller is answered."""
+
+    def __init__(self, message: str = "", status_code: int = 500) -> None:
+        super().__init__(message, status_code)
+        self.message = message
+        self.status_code = status_code
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class RetryLater(DurableError):
+    """Raise it in a step to be tried again after `seconds`, as a server asked with Retry-After.
+
+    It counts as a try, and needs a retry policy that has one left.
+    """
+
+    def __init__(self, seconds: float, message: str = "") -> None:
+        super().__init__(seconds, message)
+        self.seconds = seconds
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message or f"to be tried again in {self.seconds} s"
+
+
 class Cancelled(DurableError):
     """Raised where the result of a cancelled promise is asked for."""
 

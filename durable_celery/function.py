@@ -11,6 +11,7 @@ from durable_celery.clock import SystemClock
 from durable_celery.errors import DurableError
 from durable_celery.handle import Handle
 from durable_celery.registry import Options, Registered
+from durable_celery.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from durable_celery.durable import Durable
@@ -78,6 +79,8 @@ class Function(Generic[P, T]):
         priority: int | None = None,
         retention: float | timedelta | None = None,
         tags: dict[str, str] | None = None,
+        retry: RetryPolicy | None = None,
+        version: int | None = None,
     ) -> Function[P, T]:
         """A copy with options: durations in seconds or as timedelta, `timeout` a deadline from the start on."""
         if eta is not None:
@@ -89,8 +92,10 @@ class Function(Generic[P, T]):
             queue=queue,
             priority=priority,
             tags=tags,
+            retry=retry,
         )
-        return Function(self.durable, self.registered, said.over(self.own))
+        registered = self.registered if version is None else self.durable.registry.get(self.name, version)
+        return Function(self.durable, registered, said.over(self.own))
 
     # Celery's own faces
 

@@ -6,7 +6,8 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from durable_celery.clock import Clock, SystemClock
 from durable_celery.codec import Codec
@@ -35,6 +36,7 @@ class InProcess:
         registry: Registry,
         codec: Codec,
         settings: Settings,
+        dependencies: Mapping[str, Any] | None = None,
         clock: Clock | None = None,
         threads: int = DEFAULT_THREADS,
     ) -> None:
@@ -51,6 +53,7 @@ class InProcess:
             clock=now,
             publish=self.publish,
             lease_ms=settings.lease_ms,
+            dependencies=dependencies,
         )
         self._reset()
 

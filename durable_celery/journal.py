@@ -2,7 +2,8 @@
 
 An entry stands at the path of the call that made it ("3", or "3.1" for the
 first call inside the third local child). The outcome of something the
-execution waited for is delivered beside it, at "3!".
+execution waited for is delivered beside it, at "3!". A failed try that is
+followed by another is at "3~1", the next at "3~2".
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from durable_celery.errors import NonDeterminismError, Parking
 from durable_celery.promise import Outcome, State
 
 DELIVERED = "!"
+#: After the path of a call: a try of it that failed and is followed by another, "3~1", "3~2".
+TRY = "~"
+#: Where the failed tries of a body itself are: before the first position.
+BODY = "0"
+#: Before the name of a gate (`ctx.version`), which has no position.
+GATE = "@"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +69,19 @@ class Journal:
 
     def __init__(self, recorded: Mapping[str, str], cursor: int) -> None:
         self.cursor = cursor
-        self._texts = {path: text for path, text in recorded.items() if not path.endswith(DELIVERED)}
+        self._texts: dict[str, str] = {}
+        self._tries: dict[str, list[Entry]] = {}
         self._entries: dict[str, Entry] = {}
         self._delivered: dict[str, Outcome] = {}
-        self._unread = set(self._texts)
         for path, text in recorded.items():
+            call, mark, _ = path.partition(TRY)
             if path.endswith(DELIVERED):
                 self._delivered[path[:-1]] = decode_outcome(text)
+            elif mark:
+                self._tries.setdefault(call, []).append(Entry.decode(text))
+            else:
+                self._texts[path] = text
+        self._unread = {path for path in self._texts if not path.startswith(GATE)}
 
     @property
     def replaying(self) -> bool:
@@ -102,11 +115,24 @@ class Journal:
         """Add outcomes that the store had at hand."""
         self._delivered.update(outcomes)
 
+    def tries(self, path: str) -> list[Entry]:
+        """The failed tries of a call so far, in order; the end of each is when the next is due."""
+        return sorted(self._tries.get(path, ()), key=lambda entry: entry.tries)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the body has made no operation yet."""
+        return not self._texts
+
     def add(self, path: str, entry: Entry) -> None:
         """Add an entry that the store has accepted."""
+        self.cursor += 1
+        call, mark, _ = path.partition(TRY)
+        if mark:
+            self._tries.setdefault(call, []).append(entry)
+            return
         self._texts[path] = ""
         self._entries[path] = entry
-        self.cursor += 1
 
     def check_passed(self, where: str) -> None:
         """Raise Parking when a body returned without making a call that an earlier attempt recorded."""

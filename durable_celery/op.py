@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, Protocol, Self, TypeVar
 
+from durable_celery import clock, ids
 from durable_celery.codec import Codec
+from durable_celery.errors import DurableError
 from durable_celery.journal import Entry, Journal
 from durable_celery.registry import Registry
+from durable_celery.retry import RetryPolicy
 from durable_celery.store import Await, Created, Group, NewPromise
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What `op.options(…)` may say of one call; None means: not said. Durations are milliseconds."""
+
+    id: str | None = None
+    name: str | None = None
+    version: int | None = None
+    retry: RetryPolicy | None = None
+    timeout_ms: int | None = None
+    delay_ms: int | None = None
+    queue: str | None = None
+    priority: int | None = None
+    tags: dict[str, str] | None = None
+
+    def said(self) -> dict[str, Any]:
+        """The options that were given."""
+        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
 
 
 class Performer(Protocol):
@@ -20,6 +44,9 @@ class Performer(Protocol):
     journal: Journal
     codec: Codec
     registry: Registry
+    #: What holds for steps whose call and registration say nothing.
+    retry: RetryPolicy
+    dependencies: Mapping[str, Any]
 
     def now_ms(self) -> int:
         """The store's time."""
@@ -39,8 +66,21 @@ class Performer(Protocol):
     def start(self, op: Op[Any]) -> None:
         """Execute a local child on a thread of its own."""
 
+    def later(self, op: Op[Any]) -> None:
+        """Begin an operation before anything else is made or waited for."""
+
+    def flush(self) -> None:
+        """Begin what was put off by `later`."""
+
     def wait(self, op: Op[T]) -> T:
         """The operation's value, or raise its error; suspends the execution when it is not there yet."""
+
+
+class Owner(Protocol):
+    """The context that an operation was made by."""
+
+    def limit(self, op: Op[T], ms: int) -> Op[T]:
+        """The operation or a timer of so many milliseconds, whichever is first."""
 
 
 class Op(Generic[T]):
@@ -59,6 +99,7 @@ class Op(Generic[T]):
         self.awaited = False
         self.begun = False
         self.deferred = False
+        self.owner: Owner | None = None
         frame = sys._getframe(3)
         self._line = (frame.f_code.co_filename, frame.f_lineno)
 
@@ -74,10 +115,55 @@ class Op(Generic[T]):
         """Wait for it in a plain body."""
         return self.performer.wait(self)
 
+    def timeout(self, seconds: float | timedelta) -> Op[T]:
+        """This operation against a timer of `seconds`: TimeoutError when the timer ends first."""
+        assert self.owner is not None
+        return self.owner.limit(self, clock.to_ms(seconds))
+
     def __await__(self) -> Generator[Op[T], T, T]:
         return (yield self)
 
+    def options(
+        self,
+        *,
+        id: str | None = None,
+        name: str | None = None,
+        version: int | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | timedelta | None = None,
+        delay: float | timedelta | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Self:
+        """Say more about this call, before it begins; answers the operation itself.
+
+        `id` gives a remote child an id of one's own, so that all who ask for it
+        share one execution. Durations are seconds or timedelta.
+        """
+        if self.begun:
+            raise DurableError(f"{self!r} has begun: give its options where it is made")
+        self.configure(
+            CallOptions(
+                id=None if id is None else ids.check_root(id),
+                name=name,
+                version=version,
+                retry=retry,
+                timeout_ms=None if timeout is None else clock.to_ms(timeout),
+                delay_ms=None if delay is None else clock.to_ms(delay),
+                queue=queue,
+                priority=priority,
+                tags=tags,
+            )
+        )
+        return self
+
     # What the engine calls.
+
+    def configure(self, options: CallOptions) -> None:
+        """Take options on; raises TypeError for those that mean nothing here."""
+        if options.said():
+            raise TypeError(f"{self!r} takes no options ({', '.join(options.said())})")
 
     def begin(self) -> None:
         """Start it, once: look it up in the journal, or write what makes it happen."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from durable_celery.errors import FunctionNotFound, InvalidName
+from durable_celery.retry import RetryPolicy
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}\Z")
 _CONTEXT_NAMES = ("ctx", "context", "_")
@@ -26,6 +27,7 @@ class Options:
     queue: str | None = None
     priority: int | None = None
     tags: dict[str, str] | None = None
+    retry: RetryPolicy | None = None
 
     def over(self, defaults: Options) -> Options:
         """These options, filled up from `defaults`."""

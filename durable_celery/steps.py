@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from durable_celery import ids
 from durable_celery.codec import Codec
-from durable_celery.journal import DELIVERED, Entry, decode_outcome
+from durable_celery.journal import BODY, DELIVERED, GATE, TRY, Entry, decode_outcome
 from durable_celery.promise import Promise, State
 
 
@@ -28,16 +28,30 @@ class Step:
 
 
 def steps_of(promise: Promise, journal: Mapping[str, str], codec: Codec) -> list[Step]:
-    """The recorded steps in order of position, and the one that runs, when its worker has said so."""
-    steps = [
-        (path, _step(promise, path, Entry.decode(text), journal.get(path + DELIVERED), codec))
+    """The recorded steps in order of position, and what is at work now: waiting for another try, or running."""
+    steps = {
+        path: _step(promise, path, Entry.decode(text), journal.get(path + DELIVERED), codec)
         for path, text in journal.items()
-        if not path.endswith(DELIVERED)
-    ]
+        if path[0] != GATE and TRY not in path and not path.endswith(DELIVERED)
+    }
+    for path, failed in sorted(_failed_tries(journal), key=lambda pair: pair[1].tries):
+        if path not in journal and path != BODY:
+            steps[path] = replace(
+                _step(promise, path, failed, None, codec), kind="run", state=State.PENDING, ended_at=None
+            )
     running = _running(promise)
-    if running is not None and running[0] not in journal:
-        steps.append(running)
-    return [step for _, step in sorted(steps, key=lambda pair: _order(pair[0]))]
+    if running is not None and running[0] not in steps:
+        steps[running[0]] = running[1]
+    return [steps[path] for path in sorted(steps, key=_order)]
+
+
+def _failed_tries(journal: Mapping[str, str]) -> list[tuple[str, Entry]]:
+    """The failed tries that were followed by another, each with the path of its call."""
+    return [
+        (path.partition(TRY)[0], Entry.decode(text))
+        for path, text in journal.items()
+        if TRY in path and not path.endswith(DELIVERED)
+    ]
 
 
 def _step(promise: Promise, path: str, entry: Entry, delivered: str | None, codec: Codec) -> Step:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 from durable_celery.errors import IdConflict
 from durable_celery.journal import Entry
-from durable_celery.op import Op, Performer
+from durable_celery.op import CallOptions, Op, Performer
 from durable_celery.promise import Outcome, State
 from durable_celery.store import Await, NewPromise
 
@@ -23,6 +24,24 @@ class RemoteCall(Op[T]):
         self.id = child.id
         self._child = child
         self._failure: Outcome | None = None
+
+    def configure(self, options: CallOptions) -> None:
+        if options.name is not None or options.retry is not None:
+            raise TypeError(f"{self!r}: name= and retry= belong to its registration, or to ctx.run")
+        child = self._child
+        encode = self.performer.codec.encode
+        self.id = options.id or child.id
+        self._child = replace(
+            child,
+            id=self.id,
+            tree=options.id or child.tree,
+            version=options.version or child.version,
+            timeout_ms=child.timeout_ms if options.timeout_ms is None else options.timeout_ms,
+            delay_ms=child.delay_ms if options.delay_ms is None else options.delay_ms,
+            queue=options.queue or child.queue,
+            priority=child.priority if options.priority is None else str(options.priority),
+            tags=child.tags if options.tags is None else encode(options.tags, "tags"),
+        )
 
     def start(self, entry: Entry | None) -> None:
         if entry is not None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from durable_celery.errors import ControlFlow
 from durable_celery.journal import Entry
-from durable_celery.op import Op, Performer
+from durable_celery.op import CallOptions, Op, Performer
+from durable_celery.operations.pause import Pause, next_try
 from durable_celery.promise import Outcome
+from durable_celery.retry import NEVER, RetryPolicy
 
 T = TypeVar("T")
 
@@ -18,12 +21,28 @@ class LocalCall(Op[T]):
 
     kind = "run"
 
-    def __init__(self, performer: Performer, name: str, path: str, step_id: str, call: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        performer: Performer,
+        name: str,
+        path: str,
+        step_id: str,
+        call: Callable[[], Any],
+        retry: RetryPolicy = NEVER,
+    ) -> None:
         super().__init__(performer, name, path)
+        self._retry = retry
+        #: Called once with the value, when the body has it.
+        self.on_success: Callable[[Any], None] | None = None
         self.step_id = step_id
         self._call = call
         self._outcome: Outcome | None = None
         self._error: BaseException | None = None
+
+    def configure(self, options: CallOptions) -> None:
+        self.name = options.name or self.name
+        self._retry = options.retry or self._retry
+        super().configure(replace(options, name=None, retry=None))
 
     def start(self, entry: Entry | None) -> None:
         if entry is not None:
@@ -42,10 +61,22 @@ class LocalCall(Op[T]):
             self.execute()
 
     def execute(self) -> None:
-        """Call the function and record how it ended."""
-        self.performer.admit()
-        started_at = self.performer.now_ms()
-        outcome = self._perform()
+        """Call the function, again when its policy says so, and record how it ended."""
+        for failed in self.performer.journal.tries(self.path)[-1:]:
+            self.performer.wait(Pause(self.performer, self.path, failed))
+        while True:
+            self.performer.admit()
+            started_at = self.performer.now_ms()
+            outcome, error = self._perform()
+            if error is not None:
+                again = next_try(self.performer, self.path, self.name, self._retry, error, outcome)
+                if again is not None:
+                    self.performer.wait(Pause(self.performer, self.path, again))
+                    continue
+            self._record(outcome, started_at)
+            return
+
+    def _record(self, outcome: Outcome, started_at: int) -> None:
         entry = Entry(
             kind=self.kind,
             name=self.name,
@@ -53,22 +84,23 @@ class LocalCall(Op[T]):
             payload=outcome.value,
             started_at=started_at,
             ended_at=self.performer.now_ms(),
+            tries=len(self.performer.journal.tries(self.path)) + 1,
         )
         self.performer.checkpoint(self.path, entry)
         self._outcome = outcome
 
-    def _perform(self) -> Outcome:
+    def _perform(self) -> tuple[Outcome, BaseException | None]:
         codec = self.performer.codec
         try:
-            return codec.success(self._call(), f"the result of step {self.name!r} ({self.step_id})")
+            return codec.success(self._call(), f"the result of step {self.name!r} ({self.step_id})"), None
         except ControlFlow:
             raise
         except Exception as error:
-            return codec.failure(error)
+            return codec.failure(error), error
         except SystemExit as error:
             if type(error) is not SystemExit:  # a worker's own shutdown signals derive from it
                 raise
-            return codec.failure(error)
+            return codec.failure(error), error
 
     def fail(self, error: BaseException) -> None:
         """A thread of its own ended without a record: whoever waits is told, nothing is recorded."""
@@ -82,4 +114,7 @@ class LocalCall(Op[T]):
             raise self._error
         assert self._outcome is not None
         value: T = self.performer.codec.unwrap(self._outcome, self.step_id)
+        told, self.on_success = self.on_success, None
+        if told is not None:
+            told(value)
         return value

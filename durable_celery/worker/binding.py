@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from celery import Celery
@@ -43,6 +43,7 @@ class Binding:
         open_store: Callable[[float | None], Store],
         starter: Starter,
         inline: Inline,
+        dependencies: Mapping[str, Any],
     ) -> None:
         prefetch.prepare(app)
         self.app = app
@@ -51,6 +52,7 @@ class Binding:
         self.settings = settings
         self.open_store = open_store
         self.inline = inline
+        self.dependencies = dependencies
         self.publisher = Publisher(app)
         self.process = Process()
         self.children: Children | None = None
@@ -92,6 +94,7 @@ class Binding:
             publish=self.publish,
             lease_ms=self.settings().lease_ms,
             draining=self.process.draining,
+            dependencies=self.dependencies,
         )
         self._pid = os.getpid()
 
