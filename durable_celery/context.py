@@ -6,44 +6,25 @@ import logging
 import random
 import uuid
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from durable_celery import clock, ids
-from durable_celery.body import drive, finish_step
+from durable_celery.body import drive
+from durable_celery.calls import Calls, Info
 from durable_celery.errors import OperationNotAwaited
 from durable_celery.op import Op, Performer
 from durable_celery.operations.gate import Gate
 from durable_celery.operations.gather import Gather
 from durable_celery.operations.promise import ExternalPromise
-from durable_celery.operations.rpc import Detached, RemoteCall
-from durable_celery.operations.run import LocalCall
 from durable_celery.operations.select import Next, Select, Timeout
 from durable_celery.operations.sleep import Timer
 from durable_celery.operations.value import Recorded
-from durable_celery.registry import Options, Registered, check_arguments, name_of, wants_context
-from durable_celery.retry import RetryPolicy
 from durable_celery.saga import Saga
-from durable_celery.store import DEFAULT_RETENTION_MS, NewPromise
+from durable_celery.store import NewPromise
 
 _MISSING: Any = object()
 AnyOp = TypeVar("AnyOp", bound=Op[Any])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Info:
-    """What a body may know of its execution."""
-
-    id: str
-    function: str
-    version: int
-    attempt: int
-    tree: str
-    tags: dict[str, str]
-    created_at: int
-    deadline_at: int | None
-    mirror: bool
 
 
 class Context:
@@ -56,6 +37,7 @@ class Context:
         self._count = 0
         self._ops: list[Op[Any]] = []
         self._sagas: list[Saga] = []
+        self._calls = Calls(performer, info, self._next, self._perform_at)
 
     @property
     def id(self) -> str:
@@ -96,28 +78,23 @@ class Context:
         a ctx first when its first parameter is annotated as a Context or named
         ctx, context or _, or when the arguments fit only so.
         """
-        path, name, call, retry = self._local(fn, args, kwargs)
-        return self._made(LocalCall(self._performer, name, path, self._id_at(path), call, retry))
+        return self._made(self._calls.local(fn, args, kwargs))
 
     def begin_run(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
         """Start a local child on a thread now, wait for it later. Never waited for, it is joined at the end."""
-        path, name, call, retry = self._local(fn, args, kwargs)
-        return self._begun(LocalCall(self._performer, name, path, self._id_at(path), call, retry))
+        return self._begun(self._calls.local(fn, args, kwargs))
 
     def rpc(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
         """A child as an execution of its own, on any worker; waiting for it frees this one."""
-        path, child = self._remote(fn, args, kwargs)
-        return self._made(RemoteCall(self._performer, child.function, path, child))
+        return self._made(self._calls.remote(fn, args, kwargs))
 
     def begin_rpc(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
         """Start a remote child now, wait for it later. Never waited for, it is joined at the end."""
-        path, child = self._remote(fn, args, kwargs)
-        return self._begun(RemoteCall(self._performer, child.function, path, child))
+        return self._begun(self._calls.remote(fn, args, kwargs))
 
     def detached(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[str]:
         """Start an execution with a life of its own, now; it is not joined. Its value is its id."""
-        path, child = self._remote(fn, args, kwargs, detached=True)
-        return self._begun(Detached(self._performer, child.function, path, child), deferred=False)
+        return self._begun(self._calls.detached(fn, args, kwargs), deferred=False)
 
     lfc = run
     lfi = begin_run
@@ -152,7 +129,7 @@ class Context:
         """
         path = self._next()
         child = NewPromise(
-            id=ids.check_root(id) if id is not None else self._id_at(path),
+            id=ids.check_root(id) if id is not None else ids.child_id(self.info.id, path),
             args=self._performer.codec.encode(data, "the data of a promise") if data is not None else "",
             parent=self.info.id,
             tree=self.info.tree if id is None else "",
@@ -251,74 +228,9 @@ class Context:
         self._count += 1
         return f"{self._path}.{self._count}" if self._path else str(self._count)
 
-    def _id_at(self, path: str) -> str:
-        return ids.child_id(self.info.id, path)
-
-    def _local(
-        self, fn: Callable[..., Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[str, str, Callable[[], Any], RetryPolicy]:
-        registered = self._resolve(fn)
-        function = registered.fn if registered is not None else fn
-        if not callable(function):
-            raise TypeError(f"ctx.run takes a function or the name of a registered one, not {function!r}")
-        path = self._next()
-        name = registered.name if registered is not None else name_of(function)
-        if registered is not None:
-            check_arguments(registered, args, kwargs)
-        with_context = registered is not None or wants_context(function, args, kwargs)
-
-        def call() -> Any:
-            if not with_context:
-                return finish_step(function(*args, **kwargs))
-            return perform(Context(self._performer, self.info, path), function, args, kwargs)
-
-        said = registered.options.retry if registered is not None else None
-        return path, name, call, said or self._performer.retry
-
-    def _remote(
-        self,
-        fn: Callable[..., Any] | str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        *,
-        detached: bool = False,
-    ) -> tuple[str, NewPromise]:
-        registered = None if isinstance(fn, str) else self._resolve(fn)
-        if registered is None and not isinstance(fn, str):
-            raise TypeError(
-                f"ctx.rpc takes a registered function or its name, not {name_of(fn)!r}: "
-                "register it, or call it in this process with ctx.run"
-            )
-        options = Options()
-        if registered is not None:
-            check_arguments(registered, args, kwargs)
-            options = registered.options
-        name = registered.name if registered is not None else str(fn)
-        payload, digest = self._performer.codec.call(name, args, kwargs)
-        path = self._next()
-        child_id = self._id_at(path)
-        return path, NewPromise(
-            id=child_id,
-            function=name,
-            version=registered.version if registered is not None else 1,
-            args=payload,
-            digest=digest,
-            queue=options.queue or "",
-            priority="" if options.priority is None else str(options.priority),
-            parent=self.info.id,
-            tree=child_id if detached else self.info.tree,
-            timeout_ms=options.timeout_ms,
-            delay_ms=options.delay_ms or 0,
-            retention_ms=options.retention_ms if options.retention_ms is not None else DEFAULT_RETENTION_MS,
-            tags=self._performer.codec.encode(options.tags, "tags") if options.tags else "",
-            mirror=self.info.mirror,
-        )
-
-    def _resolve(self, fn: Callable[..., Any] | str) -> Registered | None:
-        if isinstance(fn, str):
-            return self._performer.registry.get(fn)
-        registered = getattr(fn, "registered", None)
-        return registered if isinstance(registered, Registered) else self._performer.registry.of(fn)
+    def _perform_at(self, path: str, body: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Perform a local child that takes a ctx: one of its own, for the positions below its path."""
+        return perform(Context(self._performer, self.info, path), body, args, kwargs)
 
 
 def perform(ctx: Context, body: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from celery import Celery
 
 from durable_celery import clock, ids
 from durable_celery.codec import Codec
-from durable_celery.errors import DurableError, StoreMisconfigured
+from durable_celery.errors import DurableError
 from durable_celery.function import Function
 from durable_celery.handle import Handle
 from durable_celery.inprocess import InProcess
@@ -21,9 +21,9 @@ from durable_celery.registry import Options, Registered, Registry, name_of
 from durable_celery.retry import RetryPolicy
 from durable_celery.settings import Settings
 from durable_celery.start import Starter
+from durable_celery.storage import Storage
 from durable_celery.store import Ready, Store
 from durable_celery.stores.local import LocalStore
-from durable_celery.stores.redis import RedisStore
 from durable_celery.worker.binding import Binding
 from durable_celery.worker.sweeper import sweeper_for
 
@@ -46,9 +46,10 @@ class Durable:
         self.promises = Promises(
             store=lambda: self.store, codec=self.codec, settings=lambda: self.settings, publish=self._publish
         )
-        self._given = store
+        self._storage = Storage(
+            store, conf=lambda: self._conf, settings=lambda: self.settings, runs_here=lambda: self._runs_here
+        )
         self._lock = threading.RLock()
-        self._stores: dict[float | None, Store] = {}
         self._checked = False
         self._binding: Binding | None = None
         self._inprocess: InProcess | None = None
@@ -69,14 +70,14 @@ class Durable:
             )
         self.app = app
         app.durable = self  # type: ignore[attr-defined]
-        if isinstance(self._given, LocalStore):
+        if self._storage.is_local:
             return
         self._binding = Binding(
             app,
             registry=self.registry,
             codec=self.codec,
             settings=lambda: self.settings,
-            open_store=self._open,
+            open_store=self._storage.open,
             starter=self._starter(mirror=True),
             inline=self._inline,
             dependencies=self.dependencies,
@@ -223,8 +224,7 @@ class Durable:
             if self._inprocess is not None:
                 self._inprocess.close()
                 self._inprocess = None
-            for store in self._stores.values():
-                store.close()
+        self._storage.close()
 
     # Wiring
 
@@ -238,49 +238,20 @@ class Durable:
     @property
     def store(self) -> Store:
         """The store, with the bounded wait that a web request needs."""
-        store = self._open(self.settings.store_timeout_s)
+        store = self._storage.open(self.settings.store_timeout_s)
         if not self._checked and not (self._binding is not None and self._binding.in_worker):
             store.check()
             self._checked = True
         return store
 
     @property
+    def _conf(self) -> Any:
+        return self.app.conf if self.app is not None else None
+
+    @property
     def _runs_here(self) -> bool:
         """Whether functions run in this process: without Celery, or where Celery itself would run them inline."""
         return self._binding is None or self._binding.app.conf.task_always_eager
-
-    def _open(self, patience_s: float | None) -> Store:
-        with self._lock:
-            store = self._stores.get(patience_s)
-            if store is None:
-                store = self._stores[patience_s] = self._make_store(patience_s)
-            return store
-
-    def _make_store(self, patience_s: float | None) -> Store:
-        given = self._given
-        if isinstance(given, RedisStore):
-            return given.patient(patience_s)
-        if given is not None and not isinstance(given, str):
-            return given
-        if given is None and self._binding is not None and self._runs_here:
-            self._given = LocalStore()
-            return self._given
-        settings = self.settings
-        url = given or settings.store_url or self._celery_redis()
-        return RedisStore(url, key_prefix=settings.key_prefix, patience=patience_s)
-
-    def _celery_redis(self) -> str:
-        conf = self.app.conf if self.app is not None else None
-        for key in ("result_backend", "broker_url"):  # as attributes: so Celery's own environment variables count
-            url = str(getattr(conf, key, None) or "").split(";")[0].split(",")[0]
-            if url.startswith(("redis://", "rediss://")):
-                return url
-            if url.startswith("redis+socket://"):
-                return "unix://" + url.removeprefix("redis+socket://")
-        raise StoreMisconfigured(
-            "no Redis for the promises: set durable_store_url to a redis:// URL, "
-            "use Redis as result backend or broker, or use Durable.local()"
-        )
 
     def _starter(self, *, mirror: bool) -> Starter:
         return Starter(
@@ -299,7 +270,7 @@ class Durable:
         with self._lock:
             if self._inprocess is None:
                 self._inprocess = InProcess(
-                    self._open(None),
+                    self._storage.open(None),
                     registry=self.registry,
                     codec=self.codec,
                     settings=self.settings,

@@ -10,9 +10,10 @@ from typing import Any
 
 from durable_celery import telemetry
 from durable_celery.attempt import Attempt
+from durable_celery.calls import Info
 from durable_celery.clock import Clock
 from durable_celery.codec import Codec
-from durable_celery.context import Context, Info, perform
+from durable_celery.context import Context, perform
 from durable_celery.errors import (
     ControlFlow,
     Interrupted,

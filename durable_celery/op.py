@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from durable_celery import clock, ids
@@ -17,6 +19,7 @@ from durable_celery.retry import RetryPolicy
 from durable_celery.store import Await, Created, Group, NewPromise
 
 T = TypeVar("T")
+_PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +103,7 @@ class Op(Generic[T]):
         self.begun = False
         self.deferred = False
         self.owner: Owner | None = None
-        frame = sys._getframe(3)
-        self._line = (frame.f_code.co_filename, frame.f_lineno)
+        self._line = _caller()
 
     def __repr__(self) -> str:
         return f"ctx.{self.kind}({self.name})"
@@ -212,3 +214,11 @@ class Op(Generic[T]):
     def mark_awaited(self) -> None:
         """Note that the body waits for it."""
         self.awaited = True
+
+
+def _caller() -> tuple[str, int]:
+    """The file and line outside of this package that made an operation."""
+    frame = sys._getframe(2)
+    while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno

@@ -1,0 +1,115 @@
+"""Calls: what a body asks for, made into local children and new promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from durable_celery import ids
+from durable_celery.body import finish_step
+from durable_celery.op import Op, Performer
+from durable_celery.operations.rpc import Detached, RemoteCall
+from durable_celery.operations.run import LocalCall
+from durable_celery.registry import Options, Registered, check_arguments, name_of, wants_context
+from durable_celery.store import DEFAULT_RETENTION_MS, NewPromise
+
+Target = Callable[..., Any] | str
+PerformAt = Callable[[str, Callable[..., Any], Sequence[Any], dict[str, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """What a body may know of its execution."""
+
+    id: str
+    function: str
+    version: int
+    attempt: int
+    tree: str
+    tags: dict[str, str]
+    created_at: int
+    deadline_at: int | None
+    mirror: bool
+
+
+class Calls:
+    """Makes the children of one context. A call that is refused takes no position."""
+
+    def __init__(self, performer: Performer, info: Info, next_path: Callable[[], str], perform_at: PerformAt) -> None:
+        self._performer = performer
+        self._info = info
+        self._next_path = next_path
+        self._perform_at = perform_at
+
+    def local(self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> LocalCall[Any]:
+        """A child in this process: a registered function, by itself or by name, or any other function."""
+        registered = self._resolve(fn)
+        function = registered.fn if registered is not None else fn
+        if not callable(function):
+            raise TypeError(f"ctx.run takes a function or the name of a registered one, not {function!r}")
+        if registered is not None:
+            check_arguments(registered, args, kwargs)
+        with_context = registered is not None or wants_context(function, args, kwargs)
+        path = self._next_path()
+
+        def call() -> Any:
+            if with_context:
+                return self._perform_at(path, function, args, kwargs)
+            return finish_step(function(*args, **kwargs))
+
+        name = registered.name if registered is not None else name_of(function)
+        said = registered.options.retry if registered is not None else None
+        step_id = ids.child_id(self._info.id, path)
+        return LocalCall(self._performer, name, path, step_id, call, said or self._performer.retry)
+
+    def remote(self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Op[Any]:
+        """A child as an execution of its own, that belongs to this one."""
+        path, child = self._child(fn, args, kwargs)
+        return RemoteCall(self._performer, child.function, path, child)
+
+    def detached(self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Op[str]:
+        """An execution of its own that belongs to nobody."""
+        path, child = self._child(fn, args, kwargs, detached=True)
+        return Detached(self._performer, child.function, path, child)
+
+    def _child(
+        self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any], *, detached: bool = False
+    ) -> tuple[str, NewPromise]:
+        registered = None if isinstance(fn, str) else self._resolve(fn)
+        if registered is None and not isinstance(fn, str):
+            raise TypeError(
+                f"ctx.rpc takes a registered function or its name, not {name_of(fn)!r}: "
+                "register it, or call it in this process with ctx.run"
+            )
+        options = Options()
+        if registered is not None:
+            check_arguments(registered, args, kwargs)
+            options = registered.options
+        codec, info = self._performer.codec, self._info
+        name = registered.name if registered is not None else str(fn)
+        payload, digest = codec.call(name, args, kwargs)
+        path = self._next_path()
+        child_id = ids.child_id(info.id, path)
+        return path, NewPromise(
+            id=child_id,
+            function=name,
+            version=registered.version if registered is not None else 1,
+            args=payload,
+            digest=digest,
+            queue=options.queue or "",
+            priority="" if options.priority is None else str(options.priority),
+            parent=info.id,
+            tree=child_id if detached else info.tree,
+            timeout_ms=options.timeout_ms,
+            delay_ms=options.delay_ms or 0,
+            retention_ms=options.retention_ms if options.retention_ms is not None else DEFAULT_RETENTION_MS,
+            tags=codec.encode(options.tags, "tags") if options.tags else "",
+            mirror=info.mirror,
+        )
+
+    def _resolve(self, fn: Target) -> Registered | None:
+        if isinstance(fn, str):
+            return self._performer.registry.get(fn)
+        registered = getattr(fn, "registered", None)
+        return registered if isinstance(registered, Registered) else self._performer.registry.of(fn)
