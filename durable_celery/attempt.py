@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from durable_celery import telemetry
+from durable_celery.cancellation import Cancellation
 from durable_celery.clock import Clock
 from durable_celery.codec import Codec
 from durable_celery.errors import (
+    Cancelled,
     ControlFlow,
     IdConflict,
     Interrupted,
@@ -75,6 +77,7 @@ class Attempt:
         self._blocked: dict[int, Op[Any]] = {}
         self._running = 0
         self._put_off: deque[Op[Any]] = deque()
+        self.cancellation = Cancellation(self.journal, asked=claimed.promise.cancel_at is not None)
 
     def now_ms(self) -> int:
         """The store's clock, read at the claim and carried on by this machine's monotonic one."""
@@ -107,24 +110,19 @@ class Attempt:
         """The lease is somebody else's, or the promise is settled."""
         self._close(LeaseLost(self.hold.id))
 
+    def cancelled(self) -> None:
+        """Somebody cancels the execution: its body is told at its next operation."""
+        self.cancellation.asked = True
+
     def checkpoint(self, path: str, entry: Entry) -> None:
-        with self._changed:
-            self._refuse_if_lost()
-            asked_ms = self._clock.monotonic_ms()
-            self._fenced(lambda: self._store.checkpoint(self.hold, self.journal.cursor, [(path, entry.encode())]))
-            self.journal.add(path, entry)
-        self._renewed(asked_ms)
+        entries = [(path, entry.encode())]
+        if self._write(path, entry, lambda: self._store.checkpoint(self.hold, self.journal.cursor, entries)):
+            self.cancelled()
         telemetry.emit(telemetry.STEP_RECORDED, id=self.hold.id, path=path, entry=entry)
 
     def spawn(self, path: str, entry: Entry, child: NewPromise) -> Created:
-        with self._changed:
-            self._refuse_if_lost()
-            asked_ms = self._clock.monotonic_ms()
-            created = self._fenced(
-                lambda: self._store.spawn(self.hold, self.journal.cursor, path, entry.encode(), child)
-            )
-            self.journal.add(path, entry)
-        self._renewed(asked_ms)
+        text = entry.encode()
+        created = self._write(path, entry, lambda: self._store.spawn(self.hold, self.journal.cursor, path, text, child))
         if created.fresh and child.function and not child.delay_ms:
             p = created.promise
             self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
@@ -152,13 +150,34 @@ class Attempt:
         op.mark_awaited()
         self._mark(op)
         try:
-            op.run()
+            return self._waited(op)
         except ControlFlow as end:  # a body that swallows it must not get any further
             self._close(end)
             raise
+
+    def _waited(self, op: Op[T]) -> T:
+        if self.cancellation.recorded(op):
+            raise Cancelled(self.hold.id)
+        if not op.begun:
+            self._heed(op)
+        op.run()
         while not op.ready():
-            self._block(op)
-        return op.take()
+            if op.awaits():
+                self._heed(op)
+            self._block(op, op.ready)
+        try:
+            return op.take()
+        except Cancelled:  # a child of it was cancelled before it
+            self._heed(op)
+            raise
+
+    def _heed(self, op: Op[Any]) -> None:
+        """Tell the scope of this operation that its execution is cancelled, if it is: after all below it."""
+        if self.cancellation.due(op):
+            while not self.cancellation.heeded:
+                self._block(op, lambda: self.cancellation.heeded)
+            self.checkpoint(*self.cancellation.entry(op, self.now_ms()))
+            raise Cancelled(self.hold.id)
 
     def end(self) -> None:
         """The execution was left: strands that still wait for something end as well."""
@@ -183,11 +202,11 @@ class Attempt:
                 self._running -= 1
                 self._changed.notify_all()
 
-    def _block(self, op: Op[Any]) -> None:
+    def _block(self, op: Op[Any], enough: Callable[[], bool]) -> None:
         """Sleep until something may have changed; the last strand to block suspends the execution."""
         with self._changed:
             self.check_open()
-            if op.ready():
+            if enough():
                 return
             me = threading.get_ident()
             self._blocked[me] = op
@@ -204,6 +223,11 @@ class Attempt:
             self.check_open()
 
     def _all_blocked(self) -> None:
+        if self.cancellation.asked and not self.cancellation.heeded:
+            self.cancellation.heeded = self._fenced(lambda: self._store.heed(self.hold, self.journal.cursor))
+            if not self.cancellation.heeded:
+                self._close(Suspended(self.hold.id))
+            return
         awaits = [awaited for op in self._blocked.values() for awaited in op.awaits()]
         if not awaits:  # a strand has just ended: whoever waits for it looks again
             return
@@ -215,6 +239,8 @@ class Attempt:
         left = self._fenced(lambda: self._store.suspend(self.hold, self.journal.cursor, groups))
         if left.suspended:
             self._close(Suspended(self.hold.id))
+        elif left.cancelled:
+            self.cancelled()
         else:
             self.journal.deliver(left.delivered)
 
@@ -233,6 +259,18 @@ class Attempt:
             there = self._fenced(lambda: self._store.suspend(self.hold, self.journal.cursor, [group], peek=True))
             self.journal.deliver(there.delivered)
 
+    def _write(self, path: str, entry: Entry, call: Callable[[], T]) -> T:
+        """A fenced call that adds an entry, and renews the lease."""
+        with self._changed:
+            if isinstance(self._closed, LeaseLost):
+                raise self._closed
+            asked_ms = self._clock.monotonic_ms()
+            answer = self._fenced(call)
+            self.journal.add(path, entry)
+        if self.lease is not None:  # counted from when it was asked for: the reply may have waited for a frozen process
+            self.lease.renewed_ms = asked_ms
+        return answer
+
     def _fenced(self, call: Callable[[], T]) -> T:
         """A call to the store. What the body may see of its failures is what it asked for wrongly."""
         try:
@@ -246,10 +284,6 @@ class Attempt:
             self._close(Interrupted(error))
             raise Interrupted(error) from error
 
-    def _refuse_if_lost(self) -> None:
-        if isinstance(self._closed, LeaseLost):
-            raise self._closed
-
     def _close(self, why: ControlFlow) -> None:
         with self._changed:
             if self._closed is None or isinstance(why, LeaseLost):
@@ -260,8 +294,3 @@ class Attempt:
         if self.lease is not None and op.path:
             self.lease.running_since_ms = self._clock.monotonic_ms()
             self.lease.running = f"{op.path} {self.now_ms()} {op.kind} {op.name}"
-
-    def _renewed(self, asked_ms: float) -> None:
-        """Counted from when it was asked for: the reply may have waited for a frozen process."""
-        if self.lease is not None:
-            self.lease.renewed_ms = asked_ms

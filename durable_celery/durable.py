@@ -207,9 +207,14 @@ class Durable:
         self.store.get(ids.check_any(id))
         return self._handle(id)
 
-    def cancel(self, id: str) -> None:
-        """Settle an execution, and everything below it, as cancelled; does nothing to a settled one."""
-        self._publish(self.store.cancel(ids.check_any(id))[2])
+    def cancel(self, id: str, *, grace: float | timedelta | None = None) -> None:
+        """Cancel an execution and everything below it, children first; does nothing to a settled one.
+
+        Bodies that have begun are told by `Cancelled` at their next operation and
+        may compensate; after `grace` (seconds or timedelta, default
+        `durable_cancel_grace`, 30 s) it is final, with 0 at once.
+        """
+        self.promises.request_cancel(id, grace)
 
     def resume(self, id: str) -> Handle[Any]:
         """Let a parked execution go on after its last checkpoint; does nothing to one that is not parked."""

@@ -15,6 +15,7 @@ from durable_celery.clock import Clock
 from durable_celery.codec import Codec
 from durable_celery.context import Context, perform
 from durable_celery.errors import (
+    Cancelled,
     ControlFlow,
     Interrupted,
     LeaseLost,
@@ -25,13 +26,14 @@ from durable_celery.errors import (
 from durable_celery.journal import BODY
 from durable_celery.lease import Keeper
 from durable_celery.operations.pause import Pause, next_try
-from durable_celery.promise import Outcome, Promise
+from durable_celery.promise import Outcome, Promise, State
 from durable_celery.registry import Registered, Registry, check_arguments
 from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.store import Claimed, Ready, Refused, Store
 
 logger = logging.getLogger("durable_celery")
 Publish = Callable[[Sequence[Ready]], None]
+_CANCELLED = Outcome(State.CANCELED, "")
 
 
 class Departure(StrEnum):
@@ -104,7 +106,7 @@ class Engine:
             retry=self.retry,
             dependencies=self.dependencies,
         )
-        with self.keeper.keep(claimed.hold, attempt.lost, asked_ms) as lease:
+        with self.keeper.keep(claimed.hold, attempt.lost, asked_ms, attempt.cancelled) as lease:
             attempt.lease = lease
             try:
                 if on_claimed is not None:
@@ -141,6 +143,12 @@ class Engine:
 
     def _perform(self, attempt: Attempt, claimed: Claimed) -> Outcome:
         """The outcome of the body, after as many tries as its policy gives a body that only computes."""
+        try:
+            return self._tried(attempt, claimed)
+        except Cancelled:  # between two tries
+            return _CANCELLED
+
+    def _tried(self, attempt: Attempt, claimed: Claimed) -> Outcome:
         for failed in attempt.journal.tries(BODY)[-1:]:
             attempt.wait(Pause(attempt, BODY, failed))
         while True:
@@ -166,6 +174,8 @@ class Engine:
         except Exception as error:
             attempt.check_open()
             attempt.join()
+            if isinstance(error, Cancelled) and attempt.cancellation.heeded:
+                return _CANCELLED, None, retry
             return self.codec.failure(error), error, retry
         except SystemExit as error:
             if type(error) is not SystemExit:

@@ -34,7 +34,7 @@ class Handle(Generic[T]):
         *,
         store: Store,
         codec: Codec,
-        cancel: Callable[[str], object],
+        cancel: Callable[..., object],
         created: bool = False,
         clock: Clock | None = None,
     ) -> None:
@@ -77,9 +77,9 @@ class Handle(Generic[T]):
         promise, journal = self._store.read(self.id)
         return steps_of(promise, journal, self._codec)
 
-    def cancel(self) -> None:
-        """Settle it, and everything below it, as cancelled; does nothing to one that is settled."""
-        self._cancel(self.id)
+    def cancel(self, *, grace: float | timedelta | None = None) -> None:
+        """Cancel it and everything below it, as `Durable.cancel` does; does nothing to one that is settled."""
+        self._cancel(self.id, grace=grace)
 
     def result(self, timeout: float | timedelta | None = None) -> T:
         """Wait for the value, or raise what the function raised.

@@ -8,7 +8,8 @@ followed by another is at "3~1", the next at "3~2".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from durable_celery.errors import NonDeterminismError, Parking
@@ -21,6 +22,8 @@ TRY = "~"
 BODY = "0"
 #: Before the name of a gate (`ctx.version`), which has no position.
 GATE = "@"
+#: Before what the engine itself notes of an execution, which has no position either.
+NOTE = "@@"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +85,27 @@ class Journal:
             else:
                 self._texts[path] = text
         self._unread = {path for path in self._texts if not path.startswith(GATE)}
+        self._unread_in = Counter(scope_of(path) for path in self._unread)
 
     @property
     def replaying(self) -> bool:
         """Whether the body still has to pass entries that earlier attempts recorded."""
         return bool(self._unread)
+
+    def replaying_in(self, scope: str) -> bool:
+        """The same for one scope: the body, or a local child that takes a ctx."""
+        return self._unread_in[scope] > 0
+
+    def replaying_below(self, path: str) -> bool:
+        """The same for what is inside the call at this path."""
+        return bool(self._unread) and next(self._below(path), None) is not None
+
+    def note(self, name: str) -> Entry | None:
+        """What the engine noted under this name."""
+        path = NOTE + name
+        if path not in self._texts:
+            return None
+        return self._entries.get(path) or Entry.decode(self._texts[path])
 
     def find(self, path: str, kind: str, name: str, where: str) -> Entry | None:
         """The entry at a position, or None when this call has not been made before.
@@ -102,9 +121,9 @@ class Journal:
         if (entry.kind, entry.name) != (kind, name):
             recorded, found = f"{entry.kind}({entry.name})", f"{kind}({name})"
             raise Parking(NonDeterminismError(path, recorded, found, where))
-        self._unread.discard(path)
+        self._passed([path])
         if entry.state is not State.PENDING:
-            self._unread.difference_update(self._below(path))
+            self._passed(self._below(path))
         return entry
 
     def delivered(self, path: str) -> Outcome | None:
@@ -140,9 +159,20 @@ class Journal:
             entry = Entry.decode(self._texts[path])
             raise Parking(NonDeterminismError(path, f"{entry.kind}({entry.name})", "a return", where))
 
+    def _passed(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            if path in self._unread:
+                self._unread.remove(path)
+                self._unread_in[scope_of(path)] -= 1
+
     def _below(self, path: str) -> Iterator[str]:
         prefix = path + "."
         return (other for other in tuple(self._unread) if other.startswith(prefix))
+
+
+def scope_of(path: str) -> str:
+    """The path of the local child that an operation is made in; empty for the body itself."""
+    return path.rpartition(".")[0]
 
 
 def decode_outcome(text: str) -> Outcome:

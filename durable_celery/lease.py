@@ -27,6 +27,7 @@ class Lease:
     hold: Hold
     on_lost: Callable[[], None]
     renewed_ms: float
+    on_cancelled: Callable[[], None] = lambda: None
     #: What runs at the moment, `<path> <name> <started at>`, and since when by the monotonic clock.
     running: str = ""
     running_since_ms: float = 0.0
@@ -44,13 +45,19 @@ class Keeper:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def keep(self, hold: Hold, on_lost: Callable[[], None], asked_ms: float) -> Iterator[Lease]:
+    def keep(
+        self,
+        hold: Hold,
+        on_lost: Callable[[], None],
+        asked_ms: float,
+        on_cancelled: Callable[[], None] = lambda: None,
+    ) -> Iterator[Lease]:
         """Beat for this hold, asked for at `asked_ms`, until the block ends.
 
-        `on_lost` tells that it is somebody else's. A second hold on the same execution
-        proves that the first one is lost.
+        `on_lost` tells that it is somebody else's, `on_cancelled` that somebody cancels
+        it. A second hold on the same execution proves that the first one is lost.
         """
-        lease = Lease(hold, on_lost, asked_ms)
+        lease = Lease(hold, on_lost, asked_ms, on_cancelled)
         with self._changed:
             former = self._leases.get(hold.id)
             self._leases[hold.id] = lease
@@ -105,10 +112,12 @@ class Keeper:
         """One call for all; True when none of them was lost."""
         asked_ms = self._clock.monotonic_ms()
         marks = [lease.running for lease in leases]
-        lost = self._store.beat([Beat(lease.hold, mark) for lease, mark in zip(leases, marks, strict=True)])
+        found = self._store.beat([Beat(lease.hold, mark) for lease, mark in zip(leases, marks, strict=True)])
         for lease, mark in zip(leases, marks, strict=True):
-            if lease.hold.id in lost:
+            if lease.hold.id in found.lost:
                 lease.on_lost()
-            else:
-                lease.renewed_ms, lease.told = asked_ms, mark
-        return not lost
+                continue
+            lease.renewed_ms, lease.told = asked_ms, mark
+            if lease.hold.id in found.cancelled:
+                lease.on_cancelled()
+        return not found.lost

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from durable_celery import clock, ids
 from durable_celery.codec import Codec
 from durable_celery.errors import DurableError
-from durable_celery.journal import Entry, Journal
+from durable_celery.journal import Entry, Journal, scope_of
 from durable_celery.registry import Registry
 from durable_celery.retry import RetryPolicy
 from durable_celery.store import Await, Created, Group, NewPromise
@@ -107,6 +107,16 @@ class Op(Generic[T]):
 
     def __repr__(self) -> str:
         return f"ctx.{self.kind}({self.name})"
+
+    @property
+    def key(self) -> str:
+        """What it is known by among those that a body may be waiting for; most have a position."""
+        return self.path
+
+    @property
+    def scope(self) -> str:
+        """The path of the local child that it was made in; empty for the body itself."""
+        return scope_of(self.key)
 
     @property
     def where(self) -> str:

@@ -66,7 +66,8 @@ _SETTLED_STATUS = {
 class Promise:
     """The record of one promise, as a store answers it: always projected, so a passed deadline shows.
 
-    Payloads (`args`, `value`) are the codec's text. Times are epoch milliseconds.
+    Payloads (`args`, `value`) are the codec's text. Times are epoch milliseconds;
+    `cancel_at` is when the grace of a cancellation ends, None when nobody asked for one.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Promise:
     settled_at: int | None = None
     deadline_at: int | None = None
     not_before_at: int | None = None
+    cancel_at: int | None = None
 
     @property
     def status(self) -> str:

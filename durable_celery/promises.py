@@ -83,16 +83,25 @@ class Promises:
             error = Rejected(error if error is not None else "rejected")
         return self._settle(id, State.REJECTED, self._codec.failure(error).value, idempotency_key, strict)
 
-    def cancel(self, id: str) -> Promise:
-        """Settle a promise or an execution as cancelled, with everything below it.
+    def cancel(self, id: str, *, grace: float | timedelta | None = 0) -> Promise:
+        """Cancel a promise or an execution with everything below it; without a `grace` it is settled at once.
 
         Raises AlreadySettled when it ended in another way.
         """
-        how, promise, ready = self._store().cancel(ids.check_any(id))
-        self._hint(ready)
+        how, promise = self._cancel(id, grace)
         if how is Creation.EXISTS and promise.state is not State.CANCELED:
             raise AlreadySettled(id, promise.state)
         return promise
+
+    def request_cancel(self, id: str, grace: float | timedelta | None = None) -> None:
+        """The same for whoever does not mind that it has ended; the default grace is `durable_cancel_grace`."""
+        self._cancel(id, grace)
+
+    def _cancel(self, id: str, grace: float | timedelta | None) -> tuple[Creation, Promise]:
+        grace_ms = self._settings().cancel_grace_ms if grace is None else clock.to_ms(grace)
+        how, promise, ready = self._store().cancel(ids.check_any(id), grace_ms)
+        self._hint(ready)
+        return how, promise
 
     def _settle(self, id: str, state: State, payload: str, key: str | None, strict: bool) -> Promise:
         how, promise, ready = self._store().settle(ids.check_any(id), state, payload, key=key or "", strict=strict)

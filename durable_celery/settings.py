@@ -23,6 +23,7 @@ class Settings:
     lease_ms: int = 10_000
     retention_ms: int = DEFAULT_RETENTION_MS
     max_attempts: int = 5
+    cancel_grace_ms: int = 30_000
     max_payload: int = DEFAULT_MAX_PAYLOAD
     store_timeout_s: float = 2.0
 
@@ -36,6 +37,7 @@ class Settings:
             lease_ms=_ms(conf, "durable_lease", defaults.lease_ms),
             retention_ms=_ms(conf, "durable_retention", defaults.retention_ms),
             max_attempts=int(_said(conf, "durable_max_attempts", defaults.max_attempts)),
+            cancel_grace_ms=_ms(conf, "durable_cancel_grace", defaults.cancel_grace_ms),
             max_payload=int(_said(conf, "durable_max_payload", defaults.max_payload)),
             store_timeout_s=float(_said(conf, "durable_store_timeout", defaults.store_timeout_s)),
         )

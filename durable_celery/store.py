@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from durable_celery.presence import Presence
 from durable_celery.promise import Outcome, Promise, State
 
 #: Retention of a settled promise and its tree, in milliseconds: seven days.
@@ -146,10 +147,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """Whether the execution is now suspended, and what was already there to deliver."""
+    """Whether the execution is now suspended, and what was already there to deliver.
+
+    With `cancelled` it is neither: somebody asked for a cancellation that its holder has to `heed` first.
+    """
 
     suspended: bool
     delivered: dict[str, Outcome] = field(default_factory=dict)
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,14 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulse:
+    """What a heartbeat found: the ids whose lease is another's now, and those that are cancelled."""
+
+    lost: frozenset[str] = frozenset()
+    cancelled: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """What a sweep found due, and when it should look again at the latest."""
 
@@ -168,32 +181,6 @@ class Sweep:
     backlog: int
     next_due_ms: int | None
     parked: tuple[str, ...] = ()
-
-
-class Presence(Protocol):
-    """How workers see that one of them is gone, long before its leases end."""
-
-    def attend(self) -> None:
-        """Be present from now on, until `leave` or the end of this process, however it ends."""
-
-    def gone(self) -> list[str]:
-        """The nodes that were missed twice in a row. Ask several times a second."""
-
-    def leave(self) -> None:
-        """Not present any more, and not to be missed."""
-
-
-class Alone:
-    """Presence where there is only this process: nobody is ever missed."""
-
-    def attend(self) -> None:
-        """There is nobody to tell."""
-
-    def gone(self) -> list[str]:
-        return []
-
-    def leave(self) -> None:
-        """There is nobody to tell."""
 
 
 class Store(Protocol):
@@ -212,8 +199,11 @@ class Store(Protocol):
     def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
         """T2. Take a ready execution: a new epoch and nonce, the lease, and the journal in one answer."""
 
-    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> None:
-        """T3. Write entries at their paths, once, and renew the lease; crashes so far are forgiven."""
+    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> bool:
+        """T3. Write entries at their paths, once, and renew the lease; crashes so far are forgiven.
+
+        Answers whether the execution is cancelled.
+        """
 
     def spawn(self, hold: Hold, cursor: int, path: str, entry: str, child: NewPromise) -> Created:
         """T4. A checkpoint and the creation of a child in one step.
@@ -226,7 +216,8 @@ class Store(Protocol):
     def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
         """T5, T6. Leave until a group is complete, unless one already is: then stay, and be given it.
 
-        With `peek` the execution stays in any case and is given what is there.
+        With `peek` the execution stays in any case and is given what is there. It
+        also stays when it is cancelled and has not been told: `heed` comes first.
         Raises PromiseNotFound when an awaited promise does not exist, and ValueError
         when nothing could ever complete a group.
         """
@@ -245,8 +236,8 @@ class Store(Protocol):
         state that is not the caller's to give.
         """
 
-    def beat(self, beats: Sequence[Beat]) -> frozenset[str]:
-        """T9. Renew leases; answers the ids whose lease is not this holder's any more."""
+    def beat(self, beats: Sequence[Beat]) -> Pulse:
+        """T9. Renew leases; answers which are not this holder's any more, and which are cancelled."""
 
     def sweep(self, max_attempts: int, limit: int = 100) -> Sweep:
         """T10. Apply what is due: deadlines, timers, lapsed leases; answer what should be published.
@@ -263,8 +254,17 @@ class Store(Protocol):
     def release(self, hold: Hold) -> tuple[Ready, ...]:
         """T12. Give the execution back, ready at once; not a crash."""
 
-    def cancel(self, promise_id: str) -> tuple[Creation, Promise, tuple[Ready, ...]]:
-        """T13. Settle a promise as cancelled, and every pending promise below it."""
+    def cancel(self, promise_id: str, grace_ms: int = 0) -> tuple[Creation, Promise, tuple[Ready, ...]]:
+        """T13. Cancel a promise and every pending promise below it in its tree.
+
+        Without a grace all are settled now. With one, an execution that has begun
+        goes on until its body was told (`heed`), children before their parents,
+        and is settled at the latest when the grace ends. DEDUPLICATED when it was
+        asked for before; a grace that runs is not made longer.
+        """
+
+    def heed(self, hold: Hold, cursor: int) -> bool:
+        """T13. Whether a cancelled body is to be told now; else it is suspended until all below it is settled."""
 
     def park(self, hold: Hold, reason: str) -> None:
         """T14. Set the execution aside until `resume`; nothing recorded is touched."""

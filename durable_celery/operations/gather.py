@@ -33,6 +33,11 @@ class Gather(Op[list[Any]]):
         self._next_path = next_path
         self._failure: Outcome | None = None
 
+    @property
+    def key(self) -> str:
+        """It stands for its first one."""
+        return self._ops[0].key if self._ops else ""
+
     def begin(self) -> None:
         if not self.begun:
             self.begun = True

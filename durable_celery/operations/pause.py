@@ -16,7 +16,13 @@ class Pause(Op[None]):
 
     def __init__(self, performer: Performer, path: str, failed: Entry) -> None:
         super().__init__(performer, failed.name, "")
+        self._call = path
         self._await = Await(f"{path}{TRY}{failed.tries}", due_at=failed.ended_at or 0)
+
+    @property
+    def key(self) -> str:
+        """It belongs to the call that is tried again."""
+        return self._call
 
     def begin(self) -> None:
         self.begun = True

@@ -13,7 +13,7 @@ from durable_celery import clock
 from durable_celery.clock import SystemClock
 from durable_celery.codec import Codec
 from durable_celery.engine import Engine
-from durable_celery.errors import DurableError, StoreUnavailable
+from durable_celery.errors import DurableError, PromiseNotFound, StoreUnavailable
 from durable_celery.lease import Keeper
 from durable_celery.registry import Options, Registered, Registry, signature_of
 from durable_celery.settings import Settings
@@ -181,9 +181,11 @@ class Binding:
             logger.warning("could not report the crash of %s, its lease will end by itself: %s", promise_id, error)
 
     def cancel(self, promise_id: str) -> None:
-        """Celery revoked the task: cancel the execution. Never raises."""
+        """Celery revoked the task: cancel the execution, if it is one. Never raises."""
         try:
-            self.publish(self.open_store(1.0).cancel(promise_id)[2])
+            self.publish(self.open_store(1.0).cancel(promise_id, self.settings().cancel_grace_ms)[2])
+        except PromiseNotFound:
+            logger.debug("%s was revoked, and is no durable execution", promise_id)
         except Exception as error:
             logger.warning("could not cancel the revoked %s: %s", promise_id, error)
 

@@ -61,8 +61,17 @@ class DurableRequest(Request):
         else:
             self._crashed(_OVER_TIME.format(timeout))
 
+    def revoked(self) -> bool:
+        """A revoke cancels the execution; its message is not dropped, so that the body is told."""
+        super().revoked()  # which announces it
+        return bool(self._already_revoked)
+
     def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:
-        super()._announce_revoked(reason, terminated, signum, expired)
+        """Whoever watches is told when the cancellation is final."""
+        if terminated:
+            state.task_ready(self)
+            self.acknowledge()
+            self._already_revoked = True
         self.task.binding.cancel(self.id)
 
     def _announce_left(self, departure: str) -> None:

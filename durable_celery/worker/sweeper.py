@@ -16,10 +16,12 @@ from kombu.asynchronous import get_event_loop
 
 from durable_celery import telemetry
 from durable_celery.errors import StoreUnavailable
-from durable_celery.store import Presence, Store, Sweep
+from durable_celery.presence import Presence
+from durable_celery.store import Store, Sweep
 from durable_celery.worker import prefetch
 from durable_celery.worker.binding import Binding
 from durable_celery.worker.children import Children
+from durable_celery.worker.revoked import Revoked
 
 logger = logging.getLogger("durable_celery")
 
@@ -47,6 +49,7 @@ class Sweeper(bootsteps.StartStopStep):
         self._timer: Any = None
         self._presence: Presence | None = None
         self._store: Store | None = None
+        self._revoked = Revoked(self.binding.cancel)
         self._checked = False
         self._attending = False
         self._sweep_at = 0.0
@@ -128,6 +131,7 @@ class Sweeper(bootsteps.StartStopStep):
             self._check(store)
         if not self._attending:
             self._attend()
+        self._revoked.look()
         found = store.sweep(self.binding.settings().max_attempts)
         due_s = SWEEP_S if found.next_due_ms is None else found.next_due_ms / 1000
         self._sweep_at = time.monotonic() + min(SWEEP_S, due_s)

@@ -46,7 +46,7 @@ class TestCancel:
 
         store.cancel("order-1")
 
-        assert store.beat([Beat(claimed.hold)]) == {"order-1"}
+        assert store.beat([Beat(claimed.hold)]).lost == {"order-1"}
         with pytest.raises(LeaseLost):
             store.checkpoint(claimed.hold, 0, [("1", "one")])
 

@@ -83,7 +83,7 @@ class TestFences:
         LOSSES[loss](store, claimed, advance)
         before = _all_of(store)
 
-        assert store.beat([Beat(claimed.hold, "2 0 run step")]) == {"order-1"}
+        assert store.beat([Beat(claimed.hold, "2 0 run step")]).lost == {"order-1"}
         assert _all_of(store) == before
 
     @pytest.mark.parametrize("verb", FENCED)

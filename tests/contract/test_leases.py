@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from durable_celery.promise import Phase, State
-from durable_celery.store import Beat, Hold, Store
+from durable_celery.store import Beat, Hold, Pulse, Store
 from tests.conftest import Advance
 from tests.contract.stories import (
     DONE,
@@ -29,7 +29,7 @@ class TestBeat:
 
         for _ in range(5):
             advance(LEASE - 1_000)
-            assert store.beat([Beat(claimed.hold)]) == frozenset()
+            assert store.beat([Beat(claimed.hold)]) == Pulse()
             assert sweep(store) == []
 
         assert store.get("order-1").holder == "node/1"
@@ -50,7 +50,7 @@ class TestBeat:
 
         lost = store.beat([Beat(mine.hold), Beat(settled.hold), Beat(cancelled.hold), Beat(unknown)])
 
-        assert lost == {"settled", "cancelled", "nobody"}
+        assert lost.lost == {"settled", "cancelled", "nobody"}
 
     def test_what_runs_is_noted_until_the_lease_ends(self, store: Store) -> None:
         store.create(external("approval"))
@@ -68,17 +68,17 @@ class TestBeat:
         claimed = begin(store, "order-1")
         advance(LEASE + 1)
 
-        assert store.beat([Beat(claimed.hold)]) == frozenset()
+        assert store.beat([Beat(claimed.hold)]) == Pulse()
         assert sweep(store) == []
 
     def test_the_deadline_wins_over_a_heartbeat(self, store: Store, advance: Advance) -> None:
         claimed = begin(store, "order-1", timeout_ms=5_000)
         advance(5_000)
 
-        assert store.beat([Beat(claimed.hold)]) == {"order-1"}
+        assert store.beat([Beat(claimed.hold)]).lost == {"order-1"}
 
     def test_nobody_to_beat_for_is_nothing_to_do(self, store: Store) -> None:
-        assert store.beat([]) == frozenset()
+        assert store.beat([]) == Pulse()
 
 
 class TestCrashed:

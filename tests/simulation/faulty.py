@@ -27,6 +27,7 @@ VERBS = frozenset(
         "lapse",
         "release",
         "cancel",
+        "heed",
         "park",
         "resume",
     ]
@@ -47,6 +48,7 @@ class Kind(StrEnum):
     DRAIN = "the worker is told to stop"
     CANCEL_BEFORE = "a client cancels the execution just before"
     CANCEL_AFTER = "a client cancels the execution just after"
+    CANCEL_GENTLY = "a client cancels the execution just before, with a long grace"
 
 
 #: What may not cost a single execution more.
@@ -88,6 +90,9 @@ class World(Protocol):
 
     def cancel(self) -> None:
         """A client cancels the execution."""
+
+    def cancel_gently(self) -> None:
+        """The same with a grace longer than any history."""
 
     def nap(self) -> None:
         """Time passes, nothing else happens."""
@@ -149,6 +154,9 @@ class Faults:
             return through()
         if kind is Kind.CANCEL_BEFORE:
             self._world.cancel()
+            return through()
+        if kind is Kind.CANCEL_GENTLY:
+            self._world.cancel_gently()
             return through()
         if kind is Kind.CANCEL_AFTER:
             reply = _reply(through)

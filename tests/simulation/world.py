@@ -57,12 +57,22 @@ class Shape:
         return self.name
 
 
+#: Longer than any history.
+LONG_GRACE_MS = 1000 * 3600 * 1000
+
+
 class QuietKeeper(Keeper):
     """A keeper that beats when it is asked, and never by itself."""
 
     @contextmanager
-    def keep(self, hold: Hold, on_lost: Callable[[], None], asked_ms: float) -> Iterator[Lease]:
-        yield Lease(hold, on_lost, asked_ms)
+    def keep(
+        self,
+        hold: Hold,
+        on_lost: Callable[[], None],
+        asked_ms: float,
+        on_cancelled: Callable[[], None] = lambda: None,
+    ) -> Iterator[Lease]:
+        yield Lease(hold, on_lost, asked_ms, on_cancelled)
 
 
 @dataclass
@@ -218,6 +228,10 @@ class World:
         """A client cancels it; the worker at work has to ask its lease the next time it wants to start something."""
         self.publish(self.store(self.actor("client")).cancel(ROOT)[2])
         self.nap()
+
+    def cancel_gently(self) -> None:
+        """A client cancels it, and its bodies may take the time they need."""
+        self.publish(self.store(self.actor("client")).cancel(ROOT, LONG_GRACE_MS)[2])
 
     def nap(self) -> None:
         """Longer than any lease."""

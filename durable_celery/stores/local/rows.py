@@ -15,8 +15,6 @@ from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.store import GRACE_MS, NewPromise, Ready
 from durable_celery.stores.local.index import Index
 
-LAPSED = "its lease ran out (the worker was frozen, cut off, or lost with its host)"
-
 
 @dataclass(slots=True)
 class Registration:
@@ -40,6 +38,8 @@ class Row:
     timers: dict[str, Registration] = field(default_factory=dict)
     left: dict[int, int] = field(default_factory=dict)
     published: int = 0
+    pending: int = 0
+    told: bool = False
     expires_at: int | None = None
 
     def set(self, **changes: object) -> None:
@@ -114,6 +114,9 @@ class Rows:
         if deadline_at is not None:
             self.deadline.set(new.id, deadline_at)
         self.trees.setdefault(row.promise.tree, {})[new.id] = None
+        parent = self.parent_of(row)
+        if parent is not None:
+            parent.pending += 1
         if new.function:
             self.ready.set(new.id, not_before_at or self.now + GRACE_MS)
         self.live(new.id)
@@ -161,8 +164,23 @@ class Rows:
         for group, fail_fast in how.groups:
             row.left[group] -= 1
             complete = complete or row.left[group] <= 0 or (fail_fast and not outcome.resolved)
-        if complete:
+        if complete and not self.kept(row):
             self.wake(row)
+
+    def kept(self, row: Row) -> bool:
+        """Whether a cancelled execution has to wait for what is below it before its body may be told."""
+        return row.promise.cancel_at is not None and not row.told and row.pending > 0
+
+    def tell(self, row: Row) -> None:
+        """Wake one that is cancelled and was not told yet, when nothing below it is pending any more."""
+        cancelled = row.promise.cancel_at is not None and not row.told
+        if row.promise.phase is Phase.SUSPENDED and cancelled and not self.kept(row):
+            self.wake(row)
+
+    def parent_of(self, row: Row) -> Row | None:
+        """The row that counts this one as a child: its parent, in the same tree."""
+        own = row.promise.tree == row.promise.id
+        return None if own else self.by_id.get(row.promise.parent)
 
     def settle(self, row: Row, state: State, value: str, at: int | None = None) -> None:
         """The one transition out of pending."""
@@ -182,8 +200,13 @@ class Rows:
         self.notices.append(promise_id)
         awaiters, row.awaiters = row.awaiters, {}
         self._expire(row)
+        parent = self.parent_of(row)
+        if parent is not None:
+            parent.pending -= 1
         for (awaiter, path), how in awaiters.items():
             self.deliver(awaiter, path, how, Outcome(state, value))
+        if parent is not None:
+            self.tell(parent)
 
     def lapse(self, row: Row, max_attempts: int, reason: str) -> None:
         """A lease that ended without its holder saying so."""
@@ -198,13 +221,13 @@ class Rows:
         self.notices.append(row.promise.id)
         self.parked.append(row.promise.id)
 
-    def below(self, promise_id: str) -> list[str]:
-        """Every promise below this one in its tree, parents before their children."""
+    def family(self, promise_id: str) -> list[str]:
+        """A promise and all below it in its tree, parents before their children."""
         children: dict[str, list[str]] = {}
         for member in self.trees.get(self.by_id[promise_id].promise.tree, ()):
             parent = self.by_id[member].promise.parent or ids.parent_of(member) or ""
             children.setdefault(parent, []).append(member)
-        found = list(children.get(promise_id, ()))
+        found = [promise_id]
         for member in found:
             found.extend(children.get(member, ()))
         return found
@@ -238,7 +261,9 @@ class Rows:
 
 
 def verdict(row: Row) -> State:
-    """What a passed deadline makes of a promise."""
+    """What a passed deadline makes of a promise; one that a cancellation set is where its grace ends."""
+    if row.promise.cancel_at == row.promise.deadline_at:
+        return State.CANCELED
     return State.RESOLVED if row.new.timer else State.TIMEDOUT
 
 

@@ -13,11 +13,9 @@ from contextlib import contextmanager
 
 from durable_celery.clock import Clock, SystemClock
 from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound
+from durable_celery.presence import Alone
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.store import (
-    GRACE_MS,
-    MAX_BACKOFF_MS,
-    Alone,
     Beat,
     Claimed,
     Created,
@@ -25,6 +23,7 @@ from durable_celery.store import (
     Group,
     Hold,
     NewPromise,
+    Pulse,
     Ready,
     Refusal,
     Refused,
@@ -32,8 +31,8 @@ from durable_celery.store import (
     Sweep,
 )
 from durable_celery.stores.guards import check_groups, check_settleable
-from durable_celery.stores.local import waiting
-from durable_celery.stores.local.rows import LAPSED, Rows
+from durable_celery.stores.local import cancelling, sweeping, waiting
+from durable_celery.stores.local.rows import Rows
 
 
 class LocalStore:
@@ -92,14 +91,15 @@ class LocalStore:
             hold = Hold(promise_id, row.token, lease_ms)
             return Claimed(hold, row.promise, dict(row.journal), row.cursor, rows.now)
 
-    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> None:
+    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> bool:
         with self._verb() as rows:
             row = rows.held(hold.id, hold.token)
             if entries and row.cursor == cursor + len(entries) and entries[0][0] in row.journal:
-                return  # the reply was lost
+                return row.promise.cancel_at is not None  # the reply was lost
             row = rows.held(hold.id, hold.token, cursor)
             rows.write(row, list(entries))
             rows.lease.set(hold.id, rows.now + hold.lease_ms)
+            return row.promise.cancel_at is not None
 
     def spawn(self, hold: Hold, cursor: int, path: str, entry: str, child: NewPromise) -> Created:
         with self._verb() as rows:
@@ -127,6 +127,8 @@ class LocalStore:
             if row.promise.phase is not Phase.ACQUIRED:
                 return Suspension(True)  # the reply was lost
             row = rows.held(hold.id, hold.token, cursor)
+            if row.promise.cancel_at is not None and not row.told and not peek:
+                return Suspension(False, cancelled=True)
             found = waiting.look(rows, row, groups)
             if found.complete or peek:
                 return Suspension(False, found.there)
@@ -167,7 +169,7 @@ class LocalStore:
                 how = Creation.DEDUPLICATED
             return how, row.promise, rows.publishable()
 
-    def cancel(self, promise_id: str) -> tuple[Creation, Promise, tuple[Ready, ...]]:
+    def cancel(self, promise_id: str, grace_ms: int = 0) -> tuple[Creation, Promise, tuple[Ready, ...]]:
         with self._verb() as rows:
             state = rows.live(promise_id)
             if state is None:
@@ -175,15 +177,26 @@ class LocalStore:
             row = rows.by_id[promise_id]
             if state is not State.PENDING:
                 return Creation.EXISTS, row.promise, rows.publishable()
-            rows.settle(row, State.CANCELED, "")
-            for member in rows.below(promise_id):
-                if rows.live(member) is State.PENDING:
-                    rows.settle(rows.by_id[member], State.CANCELED, "")
-            return Creation.FRESH, row.promise, rows.publishable()
+            asked_before = row.promise.cancel_at is not None
+            cancelling.cancel(rows, promise_id, grace_ms)
+            how = Creation.DEDUPLICATED if asked_before and grace_ms else Creation.FRESH
+            return how, row.promise, rows.publishable()
 
-    def beat(self, beats: Sequence[Beat]) -> frozenset[str]:
+    def heed(self, hold: Hold, cursor: int) -> bool:
         with self._verb() as rows:
-            lost = set()
+            row = rows.own(hold.id, hold.token)
+            if row.promise.phase is not Phase.ACQUIRED:
+                return False  # the reply was lost
+            row = rows.held(hold.id, hold.token, cursor)
+            if not rows.kept(row):
+                row.told = True
+                return True
+            waiting.leave(rows, row, waiting.Look())
+            return False
+
+    def beat(self, beats: Sequence[Beat]) -> Pulse:
+        with self._verb() as rows:
+            lost, cancelled = set(), set()
             for beat in beats:
                 try:
                     row = rows.held(beat.hold.id, beat.hold.token)
@@ -193,25 +206,13 @@ class LocalStore:
                 rows.lease.set(beat.hold.id, rows.now + beat.hold.lease_ms)
                 if beat.running:
                     row.set(running=beat.running)
-            return frozenset(lost)
+                if row.promise.cancel_at is not None:
+                    cancelled.add(beat.hold.id)
+            return Pulse(frozenset(lost), frozenset(cancelled))
 
     def sweep(self, max_attempts: int, limit: int = 100) -> Sweep:
         with self._verb() as rows:
-            for promise_id in rows.deadline.until(rows.now, limit):
-                rows.live(promise_id)
-            for promise_id, path in rows.timer.until(rows.now, limit):
-                rows.timer.drop((promise_id, path))
-                how = rows.by_id[promise_id].timers.pop(path, None)
-                if how is not None:
-                    rows.deliver(promise_id, path, how, Outcome(State.RESOLVED, ""))
-            for promise_id in rows.lease.until(rows.now, limit):
-                if rows.live(promise_id) is State.PENDING:
-                    rows.lapse(rows.by_id[promise_id], max_attempts, LAPSED)
-            for promise_id in rows.ready.until(rows.now, limit):
-                row = rows.by_id[promise_id]
-                row.published += 1
-                rows.ready.set(promise_id, rows.now + min(GRACE_MS * 2**row.published, MAX_BACKOFF_MS))
-                rows.woken.append(promise_id)
+            sweeping.apply_due(rows, max_attempts, limit)
             indexes = (rows.deadline, rows.timer, rows.lease, rows.ready)
             soonest = min((at for index in indexes if (at := index.soonest()) is not None), default=None)
             next_due_ms = None if soonest is None else max(0, soonest - rows.now)

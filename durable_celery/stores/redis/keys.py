@@ -61,10 +61,12 @@ FIELDS: Final = {
     "settled_at": "z",
     "deadline_at": "d",
     "not_before_at": "nb",
+    "cancel_at": "cx",
 }
 #: Used by the scripts only: bo how often the hint was published, g<n> what group n still waits for,
-#: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled.
-INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn")
+#: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled,
+#: pc how many of its children are pending, ch that its body was told of a cancellation.
+INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch")
 #: Keys without a lifetime, beside what belongs to a pending promise.
 PERMANENT: Final = ("ready", "lease", "deadline", "timer", "workers", "clock")
 

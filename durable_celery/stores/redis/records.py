@@ -25,7 +25,7 @@ def promise(promise_id: str, flat: Sequence[Any], now_ms: int | None = None) -> 
     deadline_at = _number(get("d"))
     phase = Phase(get("t", "-"))
     if now_ms is not None and state is State.PENDING and deadline_at is not None and deadline_at <= now_ms:
-        state, settled_at = (State.RESOLVED if get("tm") == "1" else State.TIMEDOUT), deadline_at
+        state, settled_at = _verdict(h), deadline_at
         phase = Phase.NONE if phase is Phase.NONE else Phase.DONE
     return Promise(
         id=promise_id,
@@ -56,6 +56,7 @@ def promise(promise_id: str, flat: Sequence[Any], now_ms: int | None = None) -> 
         settled_at=settled_at,
         deadline_at=deadline_at,
         not_before_at=_number(get("nb")),
+        cancel_at=_number(get("cx")),
     )
 
 
@@ -88,6 +89,13 @@ def fields(new: NewPromise) -> list[str | int]:
 def ready(rows: Iterable[Sequence[str]]) -> tuple[Ready, ...]:
     """The rows that scripts answer for publishing."""
     return tuple(Ready(row[0], row[1], int(row[2]), row[3], row[4], row[5], int(row[6])) for row in rows)
+
+
+def _verdict(h: dict[str, Any]) -> State:
+    """What a passed deadline makes of a promise."""
+    if h["d"] == h.get("cx"):
+        return State.CANCELED
+    return State.RESOLVED if h.get("tm") == "1" else State.TIMEDOUT
 
 
 def _number(text: str | None) -> int | None:

@@ -20,6 +20,7 @@ from durable_celery.store import (
     Group,
     Hold,
     NewPromise,
+    Pulse,
     Ready,
     Refusal,
     Refused,
@@ -94,8 +95,9 @@ class RedisStore:
         hold = Hold(promise_id, token, lease_ms)
         return Claimed(hold, records.promise(promise_id, record), records.pairs(journal), cursor, int(now_ms))
 
-    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> None:
-        self._fenced("checkpoint", hold, _flat(entries), cursor=cursor, lease_ms=hold.lease_ms)
+    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> bool:
+        answer = self._fenced("checkpoint", hold, _flat(entries), cursor=cursor, lease_ms=hold.lease_ms)
+        return len(answer) > 1 and bool(answer[1])
 
     def spawn(self, hold: Hold, cursor: int, path: str, entry: str, child: NewPromise) -> Created:
         answer = self._fenced(
@@ -126,6 +128,8 @@ class RedisStore:
         answer = self._fenced("suspend", hold, rest, cursor=cursor, peek=int(peek))
         if answer[0] == "UNKNOWN":
             raise PromiseNotFound(answer[1])
+        if answer[0] == "CANCELLED":
+            return Suspension(False, cancelled=True)
         there = answer[1:]
         delivered = {
             path: Outcome(State.of(code), value)
@@ -152,14 +156,17 @@ class RedisStore:
             raise NotExternal(promise_id)
         return _settled(promise_id, answer)
 
-    def cancel(self, promise_id: str) -> tuple[Creation, Promise, tuple[Ready, ...]]:
-        return _settled(promise_id, self._run("cancel", id=promise_id))
+    def cancel(self, promise_id: str, grace_ms: int = 0) -> tuple[Creation, Promise, tuple[Ready, ...]]:
+        return _settled(promise_id, self._run("cancel", id=promise_id, grace_ms=grace_ms))
 
-    def beat(self, beats: Sequence[Beat]) -> frozenset[str]:
+    def heed(self, hold: Hold, cursor: int) -> bool:
+        return bool(self._fenced("heed", hold, cursor=cursor)[0] == "NOW")
+
+    def beat(self, beats: Sequence[Beat]) -> Pulse:
         rest: list[str | int] = []
         for beat in beats:
             rest += [beat.hold.id, beat.hold.token, beat.hold.lease_ms, beat.running]
-        return frozenset(self._run("beat", rest)) if rest else frozenset()
+        return Pulse(*map(frozenset, self._run("beat", rest))) if rest else Pulse()
 
     def sweep(self, max_attempts: int, limit: int = 100) -> Sweep:
         rows, backlog, soonest, parked = self._run(

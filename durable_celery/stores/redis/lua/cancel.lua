@@ -1,27 +1,26 @@
--- T13. Settle a promise as cancelled, and every pending one below it.
--- A holder learns it at its next fenced call or heartbeat.
--- Returns {OK | EXISTS, the record, who became ready} or {ABSENT}.
+-- T13. Cancel a promise and every pending one below it.
+-- With a grace (ms) an execution that has begun goes on, so that its body is told
+-- and may compensate; what is not settled when the grace ends is settled then.
+-- Without one all are settled now, and a holder learns it at its next fenced call.
+-- Returns {OK | DEDUP (asked before) | EXISTS, the record, who became ready} or {ABSENT}.
 local partition = unpack(KEYS)
-local id = unpack(ARGV, 1, 1)
+local id, grace_ms = unpack(ARGV, 1, 2)
 
 local state = live(id)
 if not state then return {'ABSENT'} end
 local r = P .. 'r:' .. id
 if state ~= 'P' then return {'EXISTS', redis.call('HGETALL', r), rows()} end
-settle(id, 'C', '')
-
-local children = {}
-for _, member in ipairs(redis.call('ZRANGE', P .. 't:' .. redis.call('HGET', r, 'rt'), 0, -1)) do
-  local parent = redis.call('HGET', P .. 'r:' .. member, 'p') or string.match(member, '^(.*)%.%d+$') or ''
-  children[parent] = children[parent] or {}
-  table.insert(children[parent], member)
-end
-local below, i = {id}, 1
-while below[i] do
-  for _, child in ipairs(children[below[i]] or {}) do
-    if live(child) == 'P' then settle(child, 'C', '') end
-    below[#below + 1] = child
+local answer = redis.call('HEXISTS', r, 'cx') == 1 and 'DEDUP' or 'OK'
+local members = family(id)
+if grace_ms == '0' then
+  answer = 'OK'
+  for _, member in ipairs(members) do
+    if live(member) == 'P' then settle(member, 'C', '') end
   end
-  i = i + 1
+else
+  for _, member in ipairs(members) do
+    if live(member) == 'P' then doom(member, now + tonumber(grace_ms)) end
+  end
+  for i = #members, 1, -1 do notice(members[i]) end
 end
-return {'OK', redis.call('HGETALL', r), rows()}
+return {answer, redis.call('HGETALL', r), rows()}

@@ -2,18 +2,18 @@
 -- Why the cursor: a holder whose store lost its tail has read more than there is.
 -- A call whose reply was lost is answered OK again: the token is the caller's
 -- own, and the cursor tells that its entries are in.
--- Returns {OK} or {LOST}.
+-- Returns {OK, when the grace of a cancellation ends or nothing} or {LOST}.
 local partition = unpack(KEYS)
 local id, token, cursor, lease_ms = unpack(ARGV, 1, 4) -- then: path, entry, …
 
 local r, j = P .. 'r:' .. id, P .. 'j:' .. id
-local h = redis.call('HMGET', r, 's', 't', 'n', 'jc', 'd')
+local h = redis.call('HMGET', r, 's', 't', 'n', 'jc', 'd', 'cx')
 if h[1] == 'P' and past(h[5]) then live(id) return {'LOST'} end
 if h[1] ~= 'P' or h[2] ~= 'A' or h[3] ~= token then return {'LOST'} end
 local written, count = tonumber(h[4]), (#ARGV - 4) / 2
-if count > 0 and written == cursor + count and redis.call('HEXISTS', j, ARGV[5]) == 1 then return {'OK'} end
+if count > 0 and written == cursor + count and redis.call('HEXISTS', j, ARGV[5]) == 1 then return {'OK', h[6]} end
 if written ~= tonumber(cursor) then return {'LOST'} end
 for i = 5, #ARGV, 2 do redis.call('HSETNX', j, ARGV[i], ARGV[i + 1]) end
 if count > 0 then redis.call('HSET', r, 'jc', cursor + count, 'cr', 0) end
 redis.call('ZADD', P .. 'lease', now + tonumber(lease_ms), id)
-return {'OK'}
+return {'OK', h[6]}

@@ -1,16 +1,16 @@
 -- T5, T6. Leave until a group of awaited promises and instants is complete.
--- Why it looks at them first: one that settled between the spawn and now would
--- never call back.
+-- Why it looks at them first: one settled since the spawn would never call back.
 -- Returns {OK} when suspended, {NOW, path, state, value, …} when not (with `peek`
--- always), {UNKNOWN, id} or {LOST}.
+-- always), {UNKNOWN, id}, {CANCELLED} when the holder does not know it yet (see heed), or {LOST}.
 local partition = unpack(KEYS)
 local id, token, cursor, peek = unpack(ARGV, 1, 4) -- then per group: need, fast, n, and n times: path, 'p' or 't', id or instant
 
 local r, j = P .. 'r:' .. id, P .. 'j:' .. id
 if live(id) ~= 'P' then return {'LOST'} end
-local h = redis.call('HMGET', r, 't', 'n', 'e', 'tp')
+local h = redis.call('HMGET', r, 't', 'n', 'e', 'tp', 'cx', 'ch')
 if h[2] == token and h[1] ~= 'A' then return {'OK'} end -- the reply was lost
 if not held(id, token, cursor) then return {'LOST'} end
+if h[5] and not h[6] and peek == '0' then return {'CANCELLED'} end
 
 local function look(kind, ref)
   if kind == 't' then return tonumber(ref) <= now and 'R' or 'P', '' end

@@ -19,7 +19,7 @@ end
 -- The one transition out of pending.
 settle = function(id, state, value, at)
   local r = P .. 'r:' .. id
-  local h = redis.call('HMGET', r, 't', 'm', 'tp', 'rt', 'rn')
+  local h = redis.call('HMGET', r, 't', 'm', 'tp', 'rt', 'rn', 'p')
   redis.call('HSET', r, 's', state, 'o', value, 'z', at or now, 't', h[1] == '-' and '-' or 'F')
   redis.call('HDEL', r, 'w', 'run', 'tp', 'bo')
   redis.call('ZREM', P .. 'lease', id)
@@ -35,8 +35,13 @@ settle = function(id, state, value, at)
   local awaiters = redis.call('HGETALL', P .. 'cb:' .. id)
   redis.call('DEL', P .. 'cb:' .. id)
   expire(id, h[4], h[5])
+  local parent = h[4] ~= id and h[6]
+  if parent and redis.call('HEXISTS', P .. 'r:' .. parent, 'pc') == 1 then
+    redis.call('HINCRBY', P .. 'r:' .. parent, 'pc', -1)
+  end
   for i = 1, #awaiters, 2 do
     local awaiter, path = string.match(awaiters[i], '^(.-)|(.*)$')
     deliver(awaiter, path, awaiters[i + 1], state, value)
   end
+  if parent then tell(parent) end
 end

@@ -16,7 +16,7 @@ end
 -- Put an outcome into the journal of who waits for it, and wake it when a group of its is complete.
 local function deliver(awaiter, path, how, state, value)
   local r = P .. 'r:' .. awaiter
-  local h = redis.call('HMGET', r, 's', 't', 'd', 'e')
+  local h = redis.call('HMGET', r, 's', 't', 'd', 'e', 'cx', 'ch', 'pc')
   if h[1] ~= 'P' then return end
   if past(h[3]) then live(awaiter) return end
   if redis.call('HSETNX', P .. 'j:' .. awaiter, path .. '!', state .. '\n' .. value) == 0 then return end
@@ -26,5 +26,5 @@ local function deliver(awaiter, path, how, state, value)
   for group, fast in string.gmatch(groups, '(%d+)|(%d)') do
     if redis.call('HINCRBY', r, 'g' .. group, -1) <= 0 or (fast == '1' and state ~= 'R') then complete = true end
   end
-  if complete then wake(awaiter) end
+  if complete and not kept(h[5], h[6], h[7]) then wake(awaiter) end
 end
