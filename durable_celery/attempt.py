@@ -123,8 +123,8 @@ class Attempt:
     def spawn(self, path: str, entry: Entry, child: NewPromise) -> Created:
         text = entry.encode()
         created = self._write(path, entry, lambda: self._store.spawn(self.hold, self.journal.cursor, path, text, child))
-        if created.fresh and child.function and not child.delay_ms:
-            p = created.promise
+        p = created.promise
+        if created.fresh and child.function and not child.delay_ms and not p.state.settled:
             self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
         return created
 

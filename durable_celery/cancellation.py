@@ -14,6 +14,7 @@ from durable_celery.op import Op
 from durable_celery.promise import State
 
 _NAME = "cancelled:"
+_BEGUN = " begun"
 
 
 class Cancellation:
@@ -26,14 +27,17 @@ class Cancellation:
         self._raised: set[str] = set()
 
     def recorded(self, op: Op[Any]) -> bool:
-        """Whether an earlier attempt told the scope at this operation. True once."""
+        """Whether an earlier attempt told the scope at this operation, begun again here if it was then. True once."""
         note = self._journal.note(_NAME + op.scope)
         if note is None:
             return False
         self.heeded = True
-        if note.payload != op.key or op.scope in self._raised:
+        key, _, begun = note.payload.partition(" ")
+        if key != op.key or op.scope in self._raised:
             return False
         self._raised.add(op.scope)
+        if begun:
+            op.begin()
         return True
 
     def due(self, op: Op[Any]) -> bool:
@@ -49,7 +53,8 @@ class Cancellation:
         """The note that the scope is told here."""
         self._raised.add(op.scope)
         name = _NAME + op.scope
+        payload = op.key + (_BEGUN if op.begun else "")
         told = Entry(
-            kind="cancelled", name=name, state=State.CANCELED, payload=op.key, started_at=now_ms, ended_at=now_ms
+            kind="cancelled", name=name, state=State.CANCELED, payload=payload, started_at=now_ms, ended_at=now_ms
         )
         return NOTE + name, told

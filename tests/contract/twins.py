@@ -243,10 +243,15 @@ class Twins(RuleBasedStateMachine):
         promise_id = self.among(pick, Phase.PARKED)
         self.both(lambda store: store.resume(promise_id))
 
-    @rule(promise_id=st.sampled_from(ALL), wanted=seldom)
-    def cancel(self, promise_id: str, *, wanted: bool) -> None:
+    @rule(promise_id=st.sampled_from(ALL), grace_ms=st.sampled_from([0, 5_000, 60_000]), wanted=seldom)
+    def cancel(self, promise_id: str, grace_ms: int, *, wanted: bool) -> None:
         if wanted:
-            self.both(lambda store: store.cancel(promise_id))
+            self.both(lambda store: store.cancel(promise_id, grace_ms))
+
+    @rule(pick=picks)
+    def heed(self, pick: int) -> None:
+        attempt = self.attempt(pick)
+        self.held(attempt, lambda store, hold: store.heed(hold, attempt.cursor))
 
     @rule(promise_ids=st.lists(st.sampled_from(ALL), max_size=3), wanted=seldom)
     def mirrored(self, promise_ids: list[str], *, wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from durable_celery.errors import LeaseLost
@@ -25,7 +26,6 @@ _BIRTH = [
     "mirror",
     "key_for_create",
     "created_at",
-    "deadline_at",
     "not_before_at",
 ]
 
@@ -65,6 +65,12 @@ def _record(old: Promise, new: Promise) -> None:
     for name in _BIRTH:
         if getattr(old, name) != getattr(new, name):
             raise Violation("birth fields never change", old.id, name, getattr(old, name), getattr(new, name))
+    if old.deadline_at != new.deadline_at and not (old.cancel_at is None and new.deadline_at == new.cancel_at):
+        raise Violation("only a cancellation moves a deadline, to where its grace ends", old.id)
+    if (old.deadline_at or new.deadline_at) is not None and (new.deadline_at or 0) > (old.deadline_at or math.inf):
+        raise Violation("a deadline comes no later", old.id)
+    if old.cancel_at is not None and old.cancel_at != new.cancel_at:
+        raise Violation("a cancellation is not taken back", old.id)
     if old.state.settled:
         for name in ("state", "value", "settled_at", "phase"):
             if getattr(old, name) != getattr(new, name):
@@ -83,6 +89,10 @@ def _epoch(verb: str, args: tuple[Any, ...], old: Row, new: Row) -> None:
         raise Violation("only a claim acquires", new.promise.id, verb)
 
 
+def _cancelling(promise: Promise) -> bool:
+    return promise.cancel_at is not None and not promise.state.settled
+
+
 def _indexes(after: Snapshot) -> None:
     phases = {promise_id: row.promise.phase for promise_id, row in after.rows.items()}
     for phase, index in ((Phase.READY, after.ready), (Phase.ACQUIRED, after.lease)):
@@ -90,6 +100,8 @@ def _indexes(after: Snapshot) -> None:
         if there != index:
             raise Violation(f"the index of {phase.name} names those and no others", sorted(there), sorted(index))
     waited_for = {awaiter for row in after.rows.values() for awaiter in row.awaiters}
+    # Whoever is cancelled waits for all that is below it.
+    waited_for |= {row.promise.parent for row in after.rows.values() if _cancelling(row.promise)}
     for promise_id, row in after.rows.items():
         if row.promise.phase is Phase.SUSPENDED and promise_id not in waited_for and not row.timers:
             raise Violation("whoever is suspended will be woken by something", promise_id)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from durable_celery.promise import Phase, State
+from durable_celery.store import Creation
 from durable_celery.stores.local.rows import Row, Rows
 
 
-def cancel(rows: Rows, promise_id: str, grace_ms: int) -> None:
+def cancel(rows: Rows, row: Row, grace_ms: int) -> Creation:
     """Without a grace settle all, parents first; with one note it on all, then let the leaves take notice first."""
-    members = [rows.by_id[member] for member in rows.family(promise_id)]
+    asked_before = row.promise.cancel_at is not None
+    members = [rows.by_id[member] for member in rows.family(row.promise.id)]
     for member in members:
         if rows.live(member.promise.id) is not State.PENDING:
             continue
@@ -18,6 +20,14 @@ def cancel(rows: Rows, promise_id: str, grace_ms: int) -> None:
             rows.settle(member, State.CANCELED, "")
     for member in reversed(members if grace_ms else []):
         notice(rows, member)
+    return Creation.DEDUPLICATED if asked_before and grace_ms else Creation.FRESH
+
+
+def born_late(rows: Rows, parent: Row, child: Row) -> None:
+    """A child of one that is cancelled and does not know it yet is cancelled as well."""
+    cancelled = parent.promise.cancel_at is not None and not parent.told
+    if cancelled and child.promise.tree == parent.promise.tree and child.promise.state is State.PENDING:
+        rows.settle(child, State.CANCELED, "")
 
 
 def doom(rows: Rows, row: Row, at: int) -> None:

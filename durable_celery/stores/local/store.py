@@ -115,7 +115,9 @@ class LocalStore:
                 if (taken.function, taken.digest) != (child.function, child.digest):
                     raise IdConflict.of(child.id, taken.function, child.function)
             else:
-                rows.birth(child, row.promise.deadline_at).born_by = mark
+                born = rows.birth(child, row.promise.deadline_at)
+                born.born_by = mark
+                cancelling.born_late(rows, row, born)
             rows.write(row, [(path, entry)])
             rows.lease.set(hold.id, rows.now + hold.lease_ms)
             return Created(how, rows.by_id[child.id].promise)
@@ -177,10 +179,7 @@ class LocalStore:
             row = rows.by_id[promise_id]
             if state is not State.PENDING:
                 return Creation.EXISTS, row.promise, rows.publishable()
-            asked_before = row.promise.cancel_at is not None
-            cancelling.cancel(rows, promise_id, grace_ms)
-            how = Creation.DEDUPLICATED if asked_before and grace_ms else Creation.FRESH
-            return how, row.promise, rows.publishable()
+            return cancelling.cancel(rows, row, grace_ms), row.promise, rows.publishable()
 
     def heed(self, hold: Hold, cursor: int) -> bool:
         with self._verb() as rows:

@@ -7,7 +7,7 @@ local id, token, cursor, lease_ms, path, entry, child, fn, digest, timeout_ms, d
 
 local r, j, c = P .. 'r:' .. id, P .. 'j:' .. id, P .. 'r:' .. child
 if live(id) ~= 'P' then return {'LOST'} end
-local h = redis.call('HMGET', r, 't', 'n', 'jc', 'd')
+local h = redis.call('HMGET', r, 't', 'n', 'jc', 'd', 'cx', 'ch', 'rt')
 if h[1] ~= 'A' or h[2] ~= token then return {'LOST'} end
 if tonumber(h[3]) == cursor + 1 and redis.call('HGET', j, path) == entry then
   local mine = redis.call('HGET', c, 'cn') == token .. '/' .. cursor -- the reply was lost
@@ -22,6 +22,8 @@ if live(child) then
   answer = 'EXISTS'
 else
   birth(child, timeout_ms, delay_ms, h[4], 12)
+  local late = h[5] and not h[6] and redis.call('HGET', c, 'rt') == h[7]
+  if late then settle(child, 'C', '') end -- the parent is cancelled, and does not know it yet
   redis.call('HSET', c, 'cn', token .. '/' .. cursor)
 end
 redis.call('HSETNX', j, path, entry)
