@@ -192,6 +192,20 @@ def poisoned(ctx: Context, gate: str) -> list[str]:
     return [ctx.run(effect).get(), ctx.run(die_until, gate).get(), ctx.run(effect).get()]
 
 
+def booking(ctx: Context, gate: str) -> None:
+    """Two things done, each with its undo; the undo of the second lasts until the gate opens."""
+    saga = ctx.saga()
+    saga.run(effect).compensate(effect, 0.0).get()
+    saga.run(effect).compensate(hold, gate).get()
+    ctx.sleep(600).get()
+
+
+def trip(ctx: Context, gate: str) -> None:
+    """A booking as a child, and one of its own that is not waited for."""
+    ctx.begin_rpc(booking, gate)
+    booking(ctx, gate)
+
+
 def quits(ctx: Context, code: int) -> str:
     try:
         ctx.run(leave, code).get()
@@ -221,7 +235,7 @@ def calls_nobody(ctx: Context) -> None:
 DURABLE: tuple[Callable[..., Any], ...] = (
     *(walk_plain, walk_generator, walk_async),
     *(echo, plus_plain, plus_generator, plus_async, fails, awaits_promise, naps),
-    *(total, fibonacci, mixture, errand),
+    *(total, fibonacci, mixture, errand, booking, trip),
     *(poisoned, quits, returns_an_object, step_returns_an_object, passes_an_object, calls_nobody),
 )
 

@@ -92,11 +92,11 @@ def test_a_cancelled_one_is_celerys_revoked(fleet: Fleet, asleep: bool) -> None:
         fleet.caught(name, f"{name}.1")
 
     handle.cancel()
+    fleet.open(name)
     with pytest.raises(Cancelled):
         handle.result(5)
 
     fleet.shows(name, "REVOKED")
-    fleet.open(name)
 
 
 def test_celerys_revoke_of_a_queued_one_cancels_it(fleet: Fleet) -> None:
