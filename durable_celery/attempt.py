@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from durable_celery import telemetry
 from durable_celery.cancellation import Cancellation
 from durable_celery.clock import Clock
 from durable_celery.codec import Codec
 from durable_celery.errors import (
+    Abandoned,
     Cancelled,
     ControlFlow,
-    IdConflict,
-    Interrupted,
     LeaseLost,
     Parking,
-    PromiseNotFound,
     Released,
     Suspended,
 )
+from durable_celery.fence import Fence
 from durable_celery.journal import Entry, Journal
-from durable_celery.lease import Keeper, Lease
+from durable_celery.lease import Keeper
 from durable_celery.op import Op
 from durable_celery.operations.run import LocalCall
 from durable_celery.registry import Registry
 from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.store import Claimed, Created, NewPromise, Ready, Store
 
+logger = logging.getLogger("durable_celery")
 T = TypeVar("T")
 
 #: A wait that ends within this time is sat out instead of suspended.
@@ -64,11 +64,8 @@ class Attempt:
         self.journal = Journal(claimed.journal, claimed.cursor)
         self.codec = codec
         self.registry = registry
-        self.lease: Lease | None = None
-        self._store = store
         self._keeper = keeper
         self._clock = clock
-        self._publish = publish
         self._draining = draining
         self._offset_ms = claimed.now_ms - clock.monotonic_ms()
         self._changed = threading.Condition(threading.RLock())
@@ -76,7 +73,9 @@ class Attempt:
         self._active = 1
         self._blocked: dict[int, Op[Any]] = {}
         self._running = 0
+        self._abandoned: set[str] = set()
         self._put_off: deque[Op[Any]] = deque()
+        self.fence = Fence(self.hold, self.journal, store, clock, publish, self._changed, self._close)
         self.cancellation = Cancellation(self.journal, asked=claimed.promise.cancel_at is not None)
 
     def now_ms(self) -> int:
@@ -96,8 +95,8 @@ class Attempt:
         if self._draining():
             self._close(Released(self.hold.id))
             self.check_open()
-        lease = self.lease
-        if lease is not None and not self._fenced(lambda: self._keeper.confirm(lease)):
+        lease = self.fence.lease
+        if lease is not None and not self.fence.call(lambda: self._keeper.confirm(lease)):
             self.lost()
             self.check_open()
 
@@ -108,25 +107,18 @@ class Attempt:
 
     def lost(self) -> None:
         """The lease is somebody else's, or the promise is settled."""
-        self._close(LeaseLost(self.hold.id))
+        self.fence.lose()
 
     def cancelled(self) -> None:
         """Somebody cancels the execution: its body is told at its next operation."""
         self.cancellation.asked = True
 
     def checkpoint(self, path: str, entry: Entry) -> None:
-        entries = [(path, entry.encode())]
-        if self._write(path, entry, lambda: self._store.checkpoint(self.hold, self.journal.cursor, entries)):
+        if self.fence.checkpoint(path, entry):
             self.cancelled()
-        telemetry.emit(telemetry.STEP_RECORDED, id=self.hold.id, path=path, entry=entry)
 
     def spawn(self, path: str, entry: Entry, child: NewPromise) -> Created:
-        text = entry.encode()
-        created = self._write(path, entry, lambda: self._store.spawn(self.hold, self.journal.cursor, path, text, child))
-        p = created.promise
-        if created.fresh and child.function and not child.delay_ms and not p.state.settled:
-            self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
-        return created
+        return self.fence.spawn(path, entry, child)
 
     def start(self, op: Op[Any]) -> None:
         assert isinstance(op, LocalCall)
@@ -145,12 +137,19 @@ class Attempt:
         while self._put_off:
             self._put_off.popleft().begin()
 
+    def abandon(self, path: str) -> None:
+        self._abandoned.add(path)
+
     def wait(self, op: Op[T]) -> T:
         self.flush()
         op.mark_awaited()
         self._mark(op)
+        if any(op.key == path or op.key.startswith(path + ".") for path in self._abandoned):
+            raise Abandoned(op.key)
         try:
             return self._waited(op)
+        except Abandoned:
+            raise
         except ControlFlow as end:  # a body that swallows it must not get any further
             self._close(end)
             raise
@@ -192,6 +191,8 @@ class Attempt:
     def _strand(self, op: LocalCall[Any]) -> None:
         try:
             op.execute()
+        except Abandoned:
+            logger.info("%s ended after its time was up", op.step_id)
         except ControlFlow as end:
             self._close(end)  # whoever waits for this strand is told by its own wait
         except BaseException as error:
@@ -214,7 +215,7 @@ class Attempt:
             try:
                 if self._active == 0:
                     self._all_blocked()
-                elif not self._changed.wait(timeout=PEEK_S):
+                elif not self._changed.wait(timeout=self._left_s(op, PEEK_S)):
                     self._peek(op)
             finally:
                 self._active += 1
@@ -224,7 +225,7 @@ class Attempt:
 
     def _all_blocked(self) -> None:
         if self.cancellation.asked and not self.cancellation.heeded:
-            self.cancellation.heeded = self._fenced(lambda: self._store.heed(self.hold, self.journal.cursor))
+            self.cancellation.heeded = self.fence.heed()
             if not self.cancellation.heeded:
                 self._close(Suspended(self.hold.id))
             return
@@ -236,7 +237,7 @@ class Attempt:
             self._sit_out(max(left_ms, 1) / 1000, peek=any(a.due_at is None for a in awaits))
             return
         groups = [group for op in self._blocked.values() if (group := op.group()).awaits]
-        left = self._fenced(lambda: self._store.suspend(self.hold, self.journal.cursor, groups))
+        left = self.fence.suspend(groups)
         if left.suspended:
             self._close(Suspended(self.hold.id))
         elif left.cancelled:
@@ -253,36 +254,15 @@ class Attempt:
         for op in tuple(self._blocked.values()):
             self._peek(op)
 
+    def _left_s(self, op: Op[Any], at_most: float) -> float:
+        """Seconds until a timer that it waits for ends."""
+        left_ms = [each.due_at - self.now_ms() for each in op.awaits() if each.due_at is not None]
+        return min([at_most, *(max(ms, 1) / 1000 for ms in left_ms)])
+
     def _peek(self, op: Op[Any]) -> None:
         group = op.group()
         if group.awaits:
-            there = self._fenced(lambda: self._store.suspend(self.hold, self.journal.cursor, [group], peek=True))
-            self.journal.deliver(there.delivered)
-
-    def _write(self, path: str, entry: Entry, call: Callable[[], T]) -> T:
-        """A fenced call that adds an entry, and renews the lease."""
-        with self._changed:
-            if isinstance(self._closed, LeaseLost):
-                raise self._closed
-            asked_ms = self._clock.monotonic_ms()
-            answer = self._fenced(call)
-            self.journal.add(path, entry)
-        if self.lease is not None:  # counted from when it was asked for: the reply may have waited for a frozen process
-            self.lease.renewed_ms = asked_ms
-        return answer
-
-    def _fenced(self, call: Callable[[], T]) -> T:
-        """A call to the store. What the body may see of its failures is what it asked for wrongly."""
-        try:
-            return call()
-        except LeaseLost:
-            self.lost()
-            raise
-        except (IdConflict, PromiseNotFound):
-            raise
-        except Exception as error:
-            self._close(Interrupted(error))
-            raise Interrupted(error) from error
+            self.journal.deliver(self.fence.suspend([group], peek=True).delivered)
 
     def _close(self, why: ControlFlow) -> None:
         with self._changed:
@@ -291,6 +271,5 @@ class Attempt:
             self._changed.notify_all()
 
     def _mark(self, op: Op[Any]) -> None:
-        if self.lease is not None and op.path:
-            self.lease.running_since_ms = self._clock.monotonic_ms()
-            self.lease.running = f"{op.path} {self.now_ms()} {op.kind} {op.name}"
+        if op.path:
+            self.fence.mark(f"{op.path} {self.now_ms()} {op.kind} {op.name}")

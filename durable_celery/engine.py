@@ -107,7 +107,7 @@ class Engine:
             dependencies=self.dependencies,
         )
         with self.keeper.keep(claimed.hold, attempt.lost, asked_ms, attempt.cancelled) as lease:
-            attempt.lease = lease
+            attempt.fence.lease = lease
             try:
                 if on_claimed is not None:
                     on_claimed(claimed.promise)

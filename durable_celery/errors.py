@@ -284,6 +284,10 @@ class Parking(ControlFlow):
         self.reason_text = str(reason)
 
 
+class Abandoned(ControlFlow):
+    """Raised through a local child whose time was up; its outcome is recorded already."""
+
+
 class Interrupted(ControlFlow):
     """Raised through a body when the store failed in a way that is not the body's: carries the error."""
 

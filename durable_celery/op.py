@@ -69,6 +69,9 @@ class Performer(Protocol):
     def start(self, op: Op[Any]) -> None:
         """Execute a local child on a thread of its own."""
 
+    def abandon(self, path: str) -> None:
+        """Nobody waits for the local child at this path any more: let it end at its next operation."""
+
     def later(self, op: Op[Any]) -> None:
         """Begin an operation before anything else is made or waited for."""
 

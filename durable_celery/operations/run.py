@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from durable_celery.errors import ControlFlow
-from durable_celery.journal import Entry
+from durable_celery.journal import NOTE, Entry
 from durable_celery.op import CallOptions, Op, Performer
 from durable_celery.operations.pause import Pause, next_try
-from durable_celery.promise import Outcome
+from durable_celery.promise import Outcome, State
 from durable_celery.retry import NEVER, RetryPolicy
+from durable_celery.store import Await
 
 T = TypeVar("T")
 
@@ -38,19 +40,28 @@ class LocalCall(Op[T]):
         self._call = call
         self._outcome: Outcome | None = None
         self._error: BaseException | None = None
+        self._timeout_ms: int | None = None
+        self._due_at: int | None = None
+        self._recording = threading.Lock()
 
     def configure(self, options: CallOptions) -> None:
         self.name = options.name or self.name
         self._retry = options.retry or self._retry
-        super().configure(replace(options, name=None, retry=None))
+        self._timeout_ms = options.timeout_ms or self._timeout_ms
+        super().configure(replace(options, name=None, retry=None, timeout_ms=None))
 
     def start(self, entry: Entry | None) -> None:
         if entry is not None:
             self._outcome = entry.outcome
-        else:
+            return
+        self._due_at = self._deadline()
+        if not self.ready():
             self.performer.start(self)
 
     def run(self) -> None:
+        if self._timeout_ms is not None:  # whoever waits must be free to stop waiting
+            self.begin()
+            return
         if self.begun:
             return
         self.begun = True
@@ -59,6 +70,21 @@ class LocalCall(Op[T]):
             self._outcome = entry.outcome
         else:
             self.execute()
+
+    def _deadline(self) -> int | None:
+        """The instant at which the call is timed out; noted, so that a crash gives it no more time."""
+        if self._timeout_ms is None:
+            return None
+        name = f"due:{self.path}"
+        noted = self.performer.journal.note(name)
+        if noted is not None:
+            return int(noted.payload)
+        self.performer.admit()
+        now_ms = self.performer.now_ms()
+        due_at = now_ms + self._timeout_ms
+        note = Entry(kind="due", name=self.name, state=State.PENDING, payload=str(due_at), started_at=now_ms)
+        self.performer.checkpoint(NOTE + name, note)
+        return due_at
 
     def execute(self) -> None:
         """Call the function, again when its policy says so, and record how it ended."""
@@ -77,6 +103,13 @@ class LocalCall(Op[T]):
             return
 
     def _record(self, outcome: Outcome, started_at: int) -> None:
+        """How it ended, once: its time may have been up just before."""
+        with self._recording:
+            if self._outcome is None:
+                self._write(outcome, started_at)
+                self._outcome = outcome
+
+    def _write(self, outcome: Outcome, started_at: int) -> None:
         entry = Entry(
             kind=self.kind,
             name=self.name,
@@ -87,7 +120,6 @@ class LocalCall(Op[T]):
             tries=len(self.performer.journal.tries(self.path)) + 1,
         )
         self.performer.checkpoint(self.path, entry)
-        self._outcome = outcome
 
     def _perform(self) -> tuple[Outcome, BaseException | None]:
         codec = self.performer.codec
@@ -107,9 +139,18 @@ class LocalCall(Op[T]):
         self._error = error
 
     def ready(self) -> bool:
-        return self._outcome is not None or self._error is not None
+        return self._outcome is not None or self._error is not None or self._late()
+
+    def _late(self) -> bool:
+        return self._due_at is not None and self._due_at <= self.performer.now_ms()
+
+    def awaits(self) -> list[Await]:
+        return [] if self._due_at is None or self.ready() else [Await(self.path, due_at=self._due_at)]
 
     def take(self) -> T:
+        if self._outcome is None and self._error is None:
+            self._record(Outcome(State.TIMEDOUT, ""), (self._due_at or 0) - (self._timeout_ms or 0))
+            self.performer.abandon(self.path)
         if self._error is not None:
             raise self._error
         assert self._outcome is not None

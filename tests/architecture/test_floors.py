@@ -22,6 +22,7 @@ FLOORS = [
     ["calls", "saga"],
     ["context"],
     ["lease", "cancellation"],
+    ["fence"],
     ["attempt"],
     ["engine"],
     ["steps"],

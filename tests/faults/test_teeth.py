@@ -9,6 +9,7 @@ import pytest
 
 from durable_celery.attempt import Attempt
 from durable_celery.errors import LeaseLost
+from durable_celery.fence import Fence
 from durable_celery.journal import Journal
 from durable_celery.lease import Keeper
 from durable_celery.promise import Phase
@@ -141,18 +142,18 @@ def always(self: Keeper, lease: Any) -> bool:
     return True
 
 
-def unforeseen(self: Attempt, call: Callable[[], Any]) -> Any:
+def unforeseen(self: Fence, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except LeaseLost:
-        self.lost()
+        self.lose()
         raise
 
 
 ENGINES = {
     "forgets what is recorded": (Journal, "find", no_replay, "a recorded step is never executed again"),
     "never confirms its lease": (Keeper, "confirm", always, "a recorded step is never executed again"),
-    "shows the body the store's troubles": (Attempt, "_fenced", unforeseen, "the outcome is the right one"),
+    "shows the body the store's troubles": (Fence, "call", unforeseen, "the outcome is the right one"),
 }
 
 

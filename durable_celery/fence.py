@@ -1,0 +1,108 @@
+"""Fence: the calls to the store of one attempt, proved by its token and by what it has read of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from durable_celery import telemetry
+from durable_celery.clock import Clock
+from durable_celery.errors import ControlFlow, IdConflict, Interrupted, LeaseLost, PromiseNotFound
+from durable_celery.journal import Entry, Journal
+from durable_celery.lease import Lease
+from durable_celery.store import Created, Group, Hold, NewPromise, Ready, Store, Suspension
+
+T = TypeVar("T")
+
+
+class Fence:
+    """Writes for one hold, one at a time.
+
+    Who looks at the journal's cursor for a call of its own holds `turn` meanwhile.
+    `ended` is told what ends the attempt when a call fails.
+    """
+
+    def __init__(
+        self,
+        hold: Hold,
+        journal: Journal,
+        store: Store,
+        clock: Clock,
+        publish: Callable[[Sequence[Ready]], None],
+        turn: AbstractContextManager[object],
+        ended: Callable[[ControlFlow], None],
+    ) -> None:
+        self.lease: Lease | None = None
+        self._hold = hold
+        self._journal = journal
+        self._store = store
+        self._clock = clock
+        self._publish = publish
+        self._ended = ended
+        self._turn = turn
+        self._lost: LeaseLost | None = None
+
+    def checkpoint(self, path: str, entry: Entry) -> bool:
+        """Record an entry; answers whether the execution is cancelled."""
+        entries = [(path, entry.encode())]
+        cancelled = self._write(path, entry, lambda: self._store.checkpoint(self._hold, self._journal.cursor, entries))
+        telemetry.emit(telemetry.STEP_RECORDED, id=self._hold.id, path=path, entry=entry)
+        return cancelled
+
+    def spawn(self, path: str, entry: Entry, child: NewPromise) -> Created:
+        """Record an entry with the promise that it refers to, and hint that this is ready."""
+        text = entry.encode()
+        created = self._write(
+            path, entry, lambda: self._store.spawn(self._hold, self._journal.cursor, path, text, child)
+        )
+        p = created.promise
+        if created.fresh and child.function and not child.delay_ms and not p.state.settled:
+            self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
+        return created
+
+    def suspend(self, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
+        """Leave until a group is complete, or only look."""
+        return self.call(lambda: self._store.suspend(self._hold, self._journal.cursor, groups, peek=peek))
+
+    def heed(self) -> bool:
+        """Whether a cancelled body is to be told now."""
+        return self.call(lambda: self._store.heed(self._hold, self._journal.cursor))
+
+    def mark(self, running: str) -> None:
+        """Say what runs; the next heartbeat makes it visible when it takes long."""
+        if self.lease is not None:
+            self.lease.running_since_ms = self._clock.monotonic_ms()
+            self.lease.running = running
+
+    def call(self, call: Callable[[], T]) -> T:
+        """A call to the store. What the body may see of its failures is what it asked for wrongly."""
+        try:
+            return call()
+        except LeaseLost as lost:
+            self._lost = lost
+            self._ended(lost)
+            raise
+        except (IdConflict, PromiseNotFound):
+            raise
+        except Exception as error:
+            interrupted = Interrupted(error)
+            self._ended(interrupted)
+            raise interrupted from error
+
+    def lose(self) -> None:
+        """Nothing more is written: the lease is somebody else's, or the promise is settled."""
+        self._lost = LeaseLost(self._hold.id)
+        self._ended(self._lost)
+
+    def _write(self, path: str, entry: Entry, call: Callable[[], T]) -> T:
+        """A call that adds an entry, and renews the lease."""
+        with self._turn:
+            if self._lost is not None:
+                raise self._lost
+            asked_ms = self._clock.monotonic_ms()
+            answer = self.call(call)
+            self._journal.add(path, entry)
+        if self.lease is not None:  # counted from when it was asked for: the reply may have waited for a frozen process
+            self.lease.renewed_ms = asked_ms
+        return answer
