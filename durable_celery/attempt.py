@@ -16,6 +16,7 @@ from durable_celery.errors import (
     Abandoned,
     Cancelled,
     ControlFlow,
+    HistoryTooLong,
     LeaseLost,
     Parking,
     Released,
@@ -55,12 +56,15 @@ class Attempt:
         clock: Clock,
         publish: Callable[[Sequence[Ready]], None],
         draining: Callable[[], bool],
+        max_entries: int,
         retry: RetryPolicy = NEVER,
         dependencies: Mapping[str, Any] | None = None,
     ) -> None:
         self.retry = retry
         self.dependencies = dependencies or {}
         self.hold = claimed.hold
+        self._function = claimed.promise.function
+        self._max_entries = max_entries
         self.journal = Journal(claimed.journal, claimed.cursor)
         self.codec = codec
         self.registry = registry
@@ -84,7 +88,10 @@ class Attempt:
 
     def find(self, op: Op[Any]) -> Entry | None:
         try:
-            return self.journal.find(op.path, op.kind, op.name, op.where)
+            entry = self.journal.find(op.path, op.kind, op.name, op.where)
+            if entry is None and self.journal.cursor >= self._max_entries and op.kind != "continue":
+                raise Parking(HistoryTooLong(self._function, self.journal.cursor, op.where))
+            return entry
         except Parking as parking:
             self._close(parking)
             raise
@@ -136,6 +143,10 @@ class Attempt:
     def flush(self) -> None:
         while self._put_off:
             self._put_off.popleft().begin()
+
+    def progress(self, text: str) -> None:
+        if not self.journal.replaying:
+            self.fence.progress(text)
 
     def abandon(self, path: str) -> None:
         self._abandoned.add(path)
@@ -236,6 +247,7 @@ class Attempt:
         if left_ms is not None and left_ms <= HOLD_MS and not self._draining():
             self._sit_out(max(left_ms, 1) / 1000, peek=any(a.due_at is None for a in awaits))
             return
+        self.fence.say()
         groups = [group for op in self._blocked.values() if (group := op.group()).awaits]
         left = self.fence.suspend(groups)
         if left.suspended:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from durable_celery import ids
 from durable_celery.body import finish_step
 from durable_celery.op import Op, Performer
-from durable_celery.operations.rpc import Detached, RemoteCall
+from durable_celery.operations.rpc import Continuation, Detached, RemoteCall
 from durable_celery.operations.run import LocalCall
 from durable_celery.registry import Options, Registered, check_arguments, name_of, wants_context
 from durable_celery.store import DEFAULT_RETENTION_MS, NewPromise
@@ -72,6 +72,12 @@ class Calls:
         """An execution of its own that belongs to nobody."""
         path, child = self._child(fn, args, kwargs, detached=True)
         return Detached(self._performer, child.function, path, child)
+
+    def continuation(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Continuation:
+        """The same version of the same function, called anew."""
+        function = self._performer.registry.get(self._info.function, self._info.version)
+        path, child = self._child(function.fn, args, kwargs)
+        return Continuation(self._performer, child.function, path, replace(child, version=function.version))
 
     def _child(
         self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any], *, detached: bool = False

@@ -17,6 +17,7 @@ from durable_celery.op import Op, Performer
 from durable_celery.operations.gate import Gate
 from durable_celery.operations.gather import Gather
 from durable_celery.operations.promise import ExternalPromise
+from durable_celery.operations.rpc import Continuation
 from durable_celery.operations.select import Next, Select, Timeout
 from durable_celery.operations.sleep import Timer
 from durable_celery.operations.value import Recorded
@@ -69,6 +70,11 @@ class Context:
             )
         return found
 
+    def progress(self, done: float, total: float | None = None, note: str = "") -> None:
+        """Say how far it is, for people: `handle.progress()` shows the last word. It is not recorded for replay."""
+        said = {"done": done, "total": total, "note": note}
+        self._performer.progress(self._performer.codec.encode(said, "progress"))
+
     # Children
 
     def run(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
@@ -95,6 +101,16 @@ class Context:
     def detached(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[str]:
         """Start an execution with a life of its own, now; it is not joined. Its value is its id."""
         return self._begun(self._calls.detached(fn, args, kwargs), deferred=False)
+
+    def continue_as(self, *args: Any, **kwargs: Any) -> Op[Any]:
+        """The rest as a new execution of this function, with a history of its own: `return ctx.continue_as(state)`.
+
+        Its result is this one's. For loops without an end: a history is limited to
+        `durable_max_entries`, and each attempt replays all of it.
+        """
+        if self._path:
+            raise TypeError("ctx.continue_as belongs to the body that was registered, not to a local child of it")
+        return self._made(self._calls.continuation(args, kwargs))
 
     lfc = run
     lfi = begin_run
@@ -237,6 +253,8 @@ def perform(ctx: Context, body: Callable[..., Any], args: Sequence[Any], kwargs:
     """Call a body with its context and carry it to its end: children joined, or what it did undone."""
     try:
         value = drive(body(ctx, *args, **kwargs))
+        if isinstance(value, Continuation):
+            value = value.get()
     except Exception as error:
         ctx.fail(error)
         raise

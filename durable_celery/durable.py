@@ -6,19 +6,20 @@ import functools
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from celery import Celery
 
-from durable_celery import clock, ids
+from durable_celery import ids
 from durable_celery.codec import Codec
 from durable_celery.errors import DurableError
+from durable_celery.forks import Forks
 from durable_celery.function import Function
 from durable_celery.handle import Handle
 from durable_celery.inprocess import InProcess
+from durable_celery.promise import State
 from durable_celery.promises import Promises
-from durable_celery.registry import Options, Registered, Registry, name_of
-from durable_celery.retry import RetryPolicy
+from durable_celery.registry import Options, Registered, Registration, Registry, name_of, registration
 from durable_celery.settings import Settings
 from durable_celery.start import Starter
 from durable_celery.storage import Storage
@@ -49,6 +50,7 @@ class Durable:
         self._storage = Storage(
             store, conf=lambda: self._conf, settings=lambda: self.settings, runs_here=lambda: self._runs_here
         )
+        self._forks = Forks(store=lambda: self.store, settings=lambda: self.settings, publish=self._publish)
         self._lock = threading.RLock()
         self._checked = False
         self._binding: Binding | None = None
@@ -93,67 +95,19 @@ class Durable:
 
     @overload
     def register(
-        self,
-        fn: None = None,
-        /,
-        *,
-        name: str | None = None,
-        version: int = 1,
-        timeout: float | timedelta | None = None,
-        retention: float | timedelta | None = None,
-        queue: str | None = None,
-        priority: int | None = None,
-        tags: dict[str, str] | None = None,
-        retry: RetryPolicy | None = None,
-        **celery_words: Any,
+        self, fn: None = None, /, **options: Unpack[Registration]
     ) -> Callable[[Callable[..., Any]], Function[..., Any]]: ...
 
-    def register(
-        self,
-        fn: Callable[..., Any] | None = None,
-        /,
-        *,
-        name: str | None = None,
-        version: int = 1,
-        timeout: float | timedelta | None = None,
-        retention: float | timedelta | None = None,
-        queue: str | None = None,
-        priority: int | None = None,
-        tags: dict[str, str] | None = None,
-        retry: RetryPolicy | None = None,
-        **celery_words: Any,
-    ) -> Any:
-        """Make a function durable, bare (`@durable.register`) or with options.
+    def register(self, fn: Callable[..., Any] | None = None, /, **options: Unpack[Registration]) -> Any:
+        """Make a function durable, bare (`@durable.register`) or with options: see `Registration`.
 
         The name is the function's own unless given: the same wherever the
-        module is loaded, also as `__main__`. Durations are seconds or timedelta.
-        Instead of `retry` Celery's own words may be given: `autoretry_for`,
-        `max_retries`, `retry_backoff`, `retry_backoff_max`, `retry_jitter`,
-        `default_retry_delay`, `dont_autoretry_for`.
+        module is loaded, also as `__main__`.
         """
         if fn is None:
-            return functools.partial(
-                self.register,
-                name=name,
-                version=version,
-                timeout=timeout,
-                retention=retention,
-                queue=queue,
-                priority=priority,
-                tags=tags,
-                retry=retry,
-                **celery_words,
-            )
-        options = Options(
-            timeout_ms=None if timeout is None else clock.to_ms(timeout),
-            retention_ms=None if retention is None else clock.to_ms(retention),
-            queue=queue,
-            priority=priority,
-            tags=tags,
-            retry=retry or RetryPolicy.from_celery(celery_words),
-        )
+            return functools.partial(self.register, **options)
         plain = fn.fn if isinstance(fn, Function) else fn
-        registered = Registered(name or name_of(plain), version, plain, options)
+        registered = registration(plain, options)
         self.registry.add(registered)
         if self._binding is not None:
             self._binding.bind(registered)
@@ -217,9 +171,33 @@ class Durable:
         self.promises.request_cancel(id, grace)
 
     def resume(self, id: str) -> Handle[Any]:
-        """Let a parked execution go on after its last checkpoint; does nothing to one that is not parked."""
-        self._publish(self.store.resume(ids.check_any(id)))
+        """Let a parked execution go on after its last checkpoint; one that failed is tried again by `retry`.
+
+        Does nothing to one that is at work, or has succeeded.
+        """
+        promise = self.store.get(ids.check_any(id))
+        if promise.is_execution and promise.state.settled and promise.state is not State.RESOLVED:
+            return self.retry(id)
+        self._publish(self.store.resume(id))
         return self._handle(id)
+
+    def retry(self, id: str, from_step: int | str | None = None) -> Handle[Any]:
+        """Execute it again from a step, the last one that failed by default, under the id `<id>~2` (then `~3`).
+
+        A settled promise never changes, and so what runs again is a fork; asked for twice it is made once.
+        """
+        return self.fork(id, from_step)
+
+    def fork(
+        self, id: str, from_step: int | str | None = None, new_id: str | None = None, *, version: int | None = None
+    ) -> Handle[Any]:
+        """A new execution with the same arguments that keeps what was recorded before `from_step`, and runs the rest.
+
+        The step is its position in the body, from 1, or its id. `version` takes
+        another registered version of the function. Raises PromiseNotFound, and
+        IdConflict when `new_id` is taken by another call.
+        """
+        return self._handle(self._forks.fork(id, from_step, new_id, version))
 
     id_for = staticmethod(ids.id_for)
 

@@ -29,6 +29,7 @@ from durable_celery.operations.pause import Pause, next_try
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.registry import Registered, Registry, check_arguments
 from durable_celery.retry import NEVER, RetryPolicy
+from durable_celery.settings import DEFAULT_MAX_ENTRIES
 from durable_celery.store import Claimed, Ready, Refused, Store
 
 logger = logging.getLogger("durable_celery")
@@ -70,6 +71,7 @@ class Engine:
         clock: Clock,
         publish: Publish,
         lease_ms: int,
+        max_entries: int = DEFAULT_MAX_ENTRIES,
         draining: Callable[[], bool] = lambda: False,
         retry: RetryPolicy = NEVER,
         dependencies: Mapping[str, Any] | None = None,
@@ -81,6 +83,7 @@ class Engine:
         self.clock = clock
         self.publish = publish
         self.lease_ms = lease_ms
+        self.max_entries = max_entries
         self.draining = draining
         self.retry = retry
         self.dependencies = dependencies if dependencies is not None else {}
@@ -103,6 +106,7 @@ class Engine:
             clock=self.clock,
             publish=self._publish,
             draining=self.draining,
+            max_entries=self.max_entries,
             retry=self.retry,
             dependencies=self.dependencies,
         )
@@ -192,6 +196,7 @@ class Engine:
         return value
 
     def _settle(self, attempt: Attempt, claimed: Claimed, outcome: Outcome) -> Left:
+        attempt.fence.say()
         self._publish(self.store.fulfil(attempt.hold, attempt.journal.cursor, outcome))
         return Left(Departure.SETTLED, claimed.promise, outcome)
 

@@ -260,6 +260,23 @@ class NonDeterminismError(DurableError):
         )
 
 
+class HistoryTooLong(DurableError):
+    """Raised when a body makes a new operation although its journal has `durable_max_entries` entries."""
+
+    def __init__(self, function: str, entries: int, where: str) -> None:
+        super().__init__(function, entries, where)
+        self.function = function
+        self.entries = entries
+        self.where = where
+
+    def __str__(self) -> str:
+        return (
+            f"the journal of this {self.function!r} has {self.entries} entries, as many as durable_max_entries allows; "
+            f"let it end at {self.where} with `return ctx.continue_as(…)`, which goes on with a new journal, "
+            "or raise the limit"
+        )
+
+
 class ControlFlow(BaseException):
     """The engine's own signals. Do not catch; a bare `except:` around an operation must re-raise."""
 

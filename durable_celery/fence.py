@@ -14,6 +14,7 @@ from durable_celery.lease import Lease
 from durable_celery.store import Created, Group, Hold, NewPromise, Ready, Store, Suspension
 
 T = TypeVar("T")
+_PROGRESS_PAUSE_MS = 100.0
 
 
 class Fence:
@@ -42,6 +43,8 @@ class Fence:
         self._ended = ended
         self._turn = turn
         self._lost: LeaseLost | None = None
+        self._unsaid = ""
+        self._said_ms = -_PROGRESS_PAUSE_MS
 
     def checkpoint(self, path: str, entry: Entry) -> bool:
         """Record an entry; answers whether the execution is cancelled."""
@@ -60,6 +63,19 @@ class Fence:
         if created.fresh and child.function and not child.delay_ms and not p.state.settled:
             self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
         return created
+
+    def progress(self, text: str) -> None:
+        """Say how far it is: at most ten times a second, and the last word before it leaves."""
+        self._unsaid = text
+        if self._clock.monotonic_ms() - self._said_ms >= _PROGRESS_PAUSE_MS:
+            self.say()
+
+    def say(self) -> None:
+        """Say what was held back."""
+        text, self._unsaid = self._unsaid, ""
+        if text:
+            self._said_ms = self._clock.monotonic_ms()
+            self.call(lambda: self._store.progress(self._hold, text))
 
     def suspend(self, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
         """Leave until a group is complete, or only look."""

@@ -72,6 +72,11 @@ class Handle(Generic[T]):
         """Whether it is settled."""
         return self.state.settled
 
+    def progress(self) -> dict[str, Any] | None:
+        """What the body said last by `ctx.progress`: `done`, `total` and `note`; None when it said nothing."""
+        said: dict[str, Any] | None = self._codec.decode(self.promise().progress)
+        return said
+
     def steps(self) -> list[Step]:
         """What the execution has done so far, in order."""
         promise, journal = self._store.read(self.id)

@@ -53,6 +53,7 @@ class InProcess:
             clock=now,
             publish=self.publish,
             lease_ms=settings.lease_ms,
+            max_entries=settings.max_entries,
             dependencies=dependencies,
         )
         self._reset()

@@ -8,6 +8,8 @@ followed by another is at "3~1", the next at "3~2".
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -173,6 +175,29 @@ class Journal:
 def scope_of(path: str) -> str:
     """The path of the local child that an operation is made in; empty for the body itself."""
     return path.rpartition(".")[0]
+
+
+def prefix_of(recorded: Mapping[str, str], before: int) -> list[tuple[str, str]]:
+    """The entries at positions before this one, in the order of their making, with what was delivered to them.
+
+    Gates that were passed by then are kept, what the engine noted is not.
+    """
+    made = {path: text for path, text in recorded.items() if not path.endswith(DELIVERED)}
+    dropped = (Entry.decode(text) for path, text in made.items() if position_of(path) >= before)
+    until_ms = min((entry.started_at for entry in dropped), default=math.inf)
+
+    def kept(path: str, text: str) -> bool:
+        if path.startswith(GATE):
+            return not path.startswith(NOTE) and Entry.decode(text).started_at < until_ms
+        return 0 < position_of(path) < before
+
+    return [(path, text) for path, text in recorded.items() if kept(path, text)]
+
+
+def position_of(path: str) -> int:
+    """The position in the body that an entry belongs to; -1 for what has none."""
+    digits = re.match(r"[0-9]+", path)
+    return int(digits[0]) if digits else -1
 
 
 def decode_outcome(text: str) -> Outcome:

@@ -66,7 +66,7 @@ _SETTLED_STATUS = {
 class Promise:
     """The record of one promise, as a store answers it: always projected, so a passed deadline shows.
 
-    Payloads (`args`, `value`) are the codec's text. Times are epoch milliseconds;
+    Payloads (`args`, `value`, `progress`) are the codec's text. Times are epoch milliseconds;
     `cancel_at` is when the grace of a cancellation ends, None when nobody asked for one.
     """
 
@@ -88,6 +88,7 @@ class Promise:
     crashes: int = 0
     reason: str = ""
     running: str = ""
+    progress: str = ""
     tags: str = ""
     key_for_create: str = ""
     key_for_settle: str = ""

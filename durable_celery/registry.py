@@ -8,8 +8,10 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import timedelta
+from typing import Any, TypedDict
 
+from durable_celery import clock
 from durable_celery.errors import FunctionNotFound, InvalidName
 from durable_celery.retry import RetryPolicy
 
@@ -43,6 +45,51 @@ class Registered:
     version: int
     fn: Callable[..., Any]
     options: Options = field(default_factory=Options)
+
+
+class Registration(TypedDict, total=False):
+    """What may be said where a function is registered. Durations are seconds or timedelta.
+
+    `timeout` is the deadline of each execution, `retry` holds for a body that
+    only computes and for the function as a step of another. Instead of `retry`
+    Celery's own words may be given: `autoretry_for`, `max_retries`,
+    `retry_backoff`, `retry_backoff_max`, `retry_jitter`, `default_retry_delay`,
+    `dont_autoretry_for`.
+    """
+
+    name: str
+    version: int
+    timeout: float | timedelta
+    retention: float | timedelta
+    queue: str
+    priority: int
+    tags: dict[str, str]
+    retry: RetryPolicy
+    autoretry_for: tuple[type[BaseException], ...]
+    max_retries: int | None
+    retry_backoff: bool | float
+    retry_backoff_max: float
+    retry_jitter: bool
+    default_retry_delay: float
+    dont_autoretry_for: tuple[type[BaseException], ...]
+
+
+_OURS = ("name", "version", "timeout", "retention", "queue", "priority", "tags", "retry")
+
+
+def registration(fn: Callable[..., Any], said: Registration) -> Registered:
+    """A function with what was said at its registration; raises TypeError for a word that means nothing."""
+    timeout, retention = said.get("timeout"), said.get("retention")
+    celery_words = {word: value for word, value in said.items() if word not in _OURS}
+    options = Options(
+        timeout_ms=None if timeout is None else clock.to_ms(timeout),
+        retention_ms=None if retention is None else clock.to_ms(retention),
+        queue=said.get("queue"),
+        priority=said.get("priority"),
+        tags=said.get("tags"),
+        retry=said.get("retry") or RetryPolicy.from_celery(celery_words),
+    )
+    return Registered(said.get("name") or name_of(fn), said.get("version") or 1, fn, options)
 
 
 class Registry:

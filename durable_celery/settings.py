@@ -13,6 +13,9 @@ from durable_celery.store import DEFAULT_RETENTION_MS
 #: A heartbeat is made every third of a lease; below this even a busy machine's scheduler would break it.
 SHORTEST_LEASE_MS = 300
 
+#: Entries of one journal; each attempt reads and replays all of them.
+DEFAULT_MAX_ENTRIES = 10_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -23,6 +26,7 @@ class Settings:
     lease_ms: int = 10_000
     retention_ms: int = DEFAULT_RETENTION_MS
     max_attempts: int = 5
+    max_entries: int = DEFAULT_MAX_ENTRIES
     cancel_grace_ms: int = 30_000
     max_payload: int = DEFAULT_MAX_PAYLOAD
     store_timeout_s: float = 2.0
@@ -37,6 +41,7 @@ class Settings:
             lease_ms=_ms(conf, "durable_lease", defaults.lease_ms),
             retention_ms=_ms(conf, "durable_retention", defaults.retention_ms),
             max_attempts=int(_said(conf, "durable_max_attempts", defaults.max_attempts)),
+            max_entries=int(_said(conf, "durable_max_entries", defaults.max_entries)),
             cancel_grace_ms=_ms(conf, "durable_cancel_grace", defaults.cancel_grace_ms),
             max_payload=int(_said(conf, "durable_max_payload", defaults.max_payload)),
             store_timeout_s=float(_said(conf, "durable_store_timeout", defaults.store_timeout_s)),

@@ -189,8 +189,10 @@ class Store(Protocol):
     def check(self) -> None:
         """Refuse a store that could lose promises: StoreMisconfigured says which setting to change."""
 
-    def create(self, new: NewPromise, *, strict: bool = False) -> Created:
+    def create(self, new: NewPromise, *, strict: bool = False, journal: Sequence[tuple[str, str]] = ()) -> Created:
         """T1. Record a promise unless the id is taken; a new execution is ready from this instant on.
+
+        `journal` is what it begins with, path and text: the prefix that a fork keeps.
 
         Nothing needs to follow for it to be executed: the sweep publishes what
         the caller could not.
@@ -268,6 +270,9 @@ class Store(Protocol):
 
     def park(self, hold: Hold, reason: str) -> None:
         """T14. Set the execution aside until `resume`; nothing recorded is touched."""
+
+    def progress(self, hold: Hold, progress: str) -> None:
+        """T22. Note how far the execution is, for people to see; it is not part of the journal."""
 
     def resume(self, promise_id: str) -> tuple[Ready, ...]:
         """T14. Make a parked execution ready again, its crashes forgiven."""

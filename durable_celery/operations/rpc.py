@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from durable_celery.errors import IdConflict
 from durable_celery.journal import Entry
@@ -80,6 +80,12 @@ class RemoteCall(Op[T]):
 
     def _outcome(self) -> Outcome | None:
         return self._failure or self.performer.journal.delivered(self.path)
+
+
+class Continuation(RemoteCall[Any]):
+    """The rest of an execution that has a long history, as an execution with a new one."""
+
+    kind = "continue"
 
 
 class Detached(RemoteCall[str]):

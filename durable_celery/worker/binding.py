@@ -93,6 +93,7 @@ class Binding:
             clock=now,
             publish=self.publish,
             lease_ms=self.settings().lease_ms,
+            max_entries=self.settings().max_entries,
             draining=self.process.draining,
             dependencies=self.dependencies,
         )

@@ -26,7 +26,7 @@ FLOORS = [
     ["attempt"],
     ["engine"],
     ["steps"],
-    ["handle", "start", "promises"],
+    ["handle", "start", "promises", "forks"],
     ["stores"],
     ["storage"],
     ["inprocess", "worker"],

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from durable_celery.attempt import Attempt
 from durable_celery.errors import LeaseLost
 from durable_celery.fence import Fence
 from durable_celery.journal import Journal

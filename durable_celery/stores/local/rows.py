@@ -6,6 +6,7 @@ Everything here runs inside one verb, under the store's lock.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
@@ -105,12 +106,14 @@ class Rows:
             raise LeaseLost(promise_id)
         return row
 
-    def birth(self, new: NewPromise, latest: int | None = None) -> Row:
+    def birth(self, new: NewPromise, latest: int | None = None, journal: Sequence[tuple[str, str]] = ()) -> Row:
         """A new row; its deadline is not later than `latest`."""
         wanted = None if new.timeout_ms is None else self.now + new.timeout_ms
         deadline_at = min((at for at in (latest, wanted) if at is not None), default=None)
         not_before_at = self.now + new.delay_ms if new.function and new.delay_ms > 0 else None
         row = self.by_id[new.id] = Row(record(new, self.now, deadline_at, not_before_at), new)
+        row.journal.update(journal)
+        row.cursor = sum(not path.endswith("!") for path, _ in journal)
         if deadline_at is not None:
             self.deadline.set(new.id, deadline_at)
         self.trees.setdefault(row.promise.tree, {})[new.id] = None

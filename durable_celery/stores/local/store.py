@@ -62,11 +62,11 @@ class LocalStore:
     def check(self) -> None:
         """Memory needs no settings."""
 
-    def create(self, new: NewPromise, *, strict: bool = False) -> Created:
+    def create(self, new: NewPromise, *, strict: bool = False, journal: Sequence[tuple[str, str]] = ()) -> Created:
         with self._verb() as rows:
             state = rows.live(new.id)
             if state is None:
-                return Created(Creation.FRESH, rows.birth(new).promise)
+                return Created(Creation.FRESH, rows.birth(new, journal=journal).promise)
             found = rows.by_id[new.id].promise
             same = new.key != "" and found.key_for_create == new.key
             dedup = same and (state is State.PENDING or not strict)
@@ -248,6 +248,10 @@ class LocalStore:
             rows.unhold(row)
             row.set(phase=Phase.PARKED, reason=reason)
             rows.notices.append(hold.id)
+
+    def progress(self, hold: Hold, progress: str) -> None:
+        with self._verb() as rows:
+            rows.held(hold.id, hold.token).set(progress=progress)
 
     def resume(self, promise_id: str) -> tuple[Ready, ...]:
         with self._verb() as rows:

@@ -62,6 +62,7 @@ FIELDS: Final = {
     "deadline_at": "d",
     "not_before_at": "nb",
     "cancel_at": "cx",
+    "progress": "pg",
 }
 #: Used by the scripts only: bo how often the hint was published, g<n> what group n still waits for,
 #: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled,

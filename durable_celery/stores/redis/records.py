@@ -57,6 +57,7 @@ def promise(promise_id: str, flat: Sequence[Any], now_ms: int | None = None) -> 
         deadline_at=deadline_at,
         not_before_at=_number(get("nb")),
         cancel_at=_number(get("cx")),
+        progress=get("pg", ""),
     )
 
 

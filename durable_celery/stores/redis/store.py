@@ -72,10 +72,11 @@ class RedisStore:
     def check(self) -> None:
         self.connection.patiently(lambda: checks.check(self.connection.client, self.key_prefix))
 
-    def create(self, new: NewPromise, *, strict: bool = False) -> Created:
+    def create(self, new: NewPromise, *, strict: bool = False, journal: Sequence[tuple[str, str]] = ()) -> Created:
         status, record = self._run(
             "create",
-            records.fields(new),
+            [*_flat(journal), *records.fields(new)],
+            entries=len(journal),
             id=new.id,
             key=new.key,
             strict=int(strict),
@@ -187,6 +188,9 @@ class RedisStore:
 
     def park(self, hold: Hold, reason: str) -> None:
         self._fenced("park", hold, reason=_printable(reason))
+
+    def progress(self, hold: Hold, progress: str) -> None:
+        self._fenced("progress", hold, progress=progress)
 
     def resume(self, promise_id: str) -> tuple[Ready, ...]:
         answer = self._run("resume", id=promise_id)

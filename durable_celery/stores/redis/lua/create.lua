@@ -3,12 +3,16 @@
 -- which dies before it publishes loses nothing.
 -- Returns {OK | DEDUP | EXISTS, the record}.
 local partition = unpack(KEYS)
-local id, key, strict, nonce, timeout_ms, delay_ms = unpack(ARGV, 1, 6) -- then: field, value, …
+local id, key, strict, nonce, timeout_ms, delay_ms, entries = unpack(ARGV, 1, 7) -- then: path, entry, …, field, value, …
 
 local state = live(id)
 if not state then
-  birth(id, timeout_ms, delay_ms, nil, 7)
+  birth(id, timeout_ms, delay_ms, nil, 8 + 2 * entries)
   redis.call('HSET', P .. 'r:' .. id, 'cn', nonce)
+  for i = 8, 7 + 2 * entries, 2 do
+    redis.call('HSET', P .. 'j:' .. id, ARGV[i], ARGV[i + 1])
+    if string.sub(ARGV[i], -1) ~= '!' then redis.call('HINCRBY', P .. 'r:' .. id, 'jc', 1) end
+  end
   return {'OK', redis.call('HGETALL', P .. 'r:' .. id)}
 end
 if redis.call('HGET', P .. 'r:' .. id, 'cn') == nonce then -- the reply was lost

@@ -1,0 +1,88 @@
+"""Forks: an execution anew from one of its steps, under another id. What was recorded before that step is kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from durable_celery import ids
+from durable_celery.errors import DurableError, IdConflict
+from durable_celery.journal import DELIVERED, Entry, decode_outcome, position_of, prefix_of
+from durable_celery.promise import Promise, State
+from durable_celery.settings import Settings
+from durable_celery.store import NewPromise, Ready, Store
+
+_GENERATION = re.compile(r"~([0-9]+)\Z")
+
+
+class Forks:
+    """Makes forks. The parts are asked for at each call."""
+
+    def __init__(
+        self,
+        *,
+        store: Callable[[], Store],
+        settings: Callable[[], Settings],
+        publish: Callable[[Sequence[Ready]], None],
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._publish = publish
+
+    def fork(self, promise_id: str, from_step: int | str | None, new_id: str | None, version: int | None) -> str:
+        """Start the fork, or find the one that has the new id; answers the new id."""
+        source, journal = self._store().read(ids.check_any(promise_id))
+        if not source.is_execution:
+            raise DurableError(f"{promise_id!r} is an external promise: there is nothing in it to execute again")
+        before = _failed_at(journal) if from_step is None else _position(source, from_step)
+        fork_id = ids.check_root(new_id or successor(source.id))
+        new = self._copy(source, fork_id, version)
+        created = self._store().create(new, journal=prefix_of(journal, before))
+        p = created.promise
+        if (p.function, p.digest) != (new.function, new.digest):
+            raise IdConflict.of(fork_id, p.function, new.function)
+        if created.fresh:
+            self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
+        return fork_id
+
+    def _copy(self, source: Promise, fork_id: str, version: int | None) -> NewPromise:
+        return NewPromise(
+            id=fork_id,
+            function=source.function,
+            version=version or source.version,
+            args=source.args,
+            digest=source.digest,
+            queue=source.queue,
+            priority=source.priority,
+            tags=source.tags,
+            retention_ms=self._settings().retention_ms,
+            mirror=source.mirror,
+        )
+
+
+def successor(promise_id: str) -> str:
+    """The id of the next try of an execution: `order-1`, `order-1~2`, `order-1~3`; a child's becomes a root's."""
+    generation = _GENERATION.search(promise_id)
+    if generation:
+        return f"{promise_id[: generation.start()]}~{int(generation[1]) + 1}"
+    return f"{promise_id}~2"
+
+
+def _position(source: Promise, step: int | str) -> int:
+    """The position of a step, given as that or as the step's id."""
+    if isinstance(step, str):
+        step = position_of(step.removeprefix(source.id + "."))
+    if step < 1:
+        raise DurableError("a step is given by its position in the body, from 1, or by its id as `steps()` shows it")
+    return step
+
+
+def _failed_at(journal: dict[str, str]) -> int:
+    """The position of the last step, unless it succeeded: then the one after it, so that everything is kept."""
+    last = max((position_of(path) for path in journal), default=0)
+    delivered, entry = journal.get(f"{last}{DELIVERED}"), journal.get(str(last))
+    if delivered is not None:
+        state = decode_outcome(delivered).state
+    else:
+        state = Entry.decode(entry).state if entry is not None else State.PENDING
+    return last + 1 if state is State.RESOLVED else max(last, 1)

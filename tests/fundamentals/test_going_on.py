@@ -1,0 +1,141 @@
+"""Going on: a new history, a fork from a step, a failed one tried again, and how far it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from durable_celery import Context, Durable, HistoryTooLong, IdConflict, Parked
+from durable_celery.settings import Settings
+from tests.fundamentals.test_cancelling import until
+
+
+def test_continue_as_goes_on_with_a_new_history_and_its_result_is_the_result(durable: Durable) -> None:
+    @durable.register
+    def count(ctx: Context, done: int) -> object:
+        for _ in range(3):
+            done = ctx.run(lambda n: n + 1, done).get()
+        return ctx.continue_as(done) if done < 9 else done
+
+    handle = count.run("c", 0)
+
+    assert handle.result(timeout=5) == 9
+    assert [(step.id, step.kind) for step in handle.steps()][-1] == ("c.4", "continue")
+    assert len(durable.get("c.4.4").steps()) == 3
+
+
+def test_it_can_be_waited_for_like_anything_else(durable: Durable) -> None:
+    @durable.register
+    async def twice(ctx: Context, left: int) -> str:
+        if left:
+            return "after " + await ctx.continue_as(left - 1)
+        return "the end"
+
+    assert twice.run("c", 1).result(timeout=5) == "after the end"
+
+
+def test_a_history_over_the_limit_parks_and_says_what_to_do() -> None:
+    durable = Durable.local()
+    durable.settings = Settings(max_entries=5)
+
+    @durable.register
+    def endless(ctx: Context) -> None:
+        while True:
+            ctx.run(lambda: None).get()
+
+    handle = endless.run("e")
+    with pytest.raises(Parked, match=r"has 5 entries.*ctx\.continue_as"):
+        handle.result(timeout=5)
+    assert len(handle.steps()) == 5
+    assert str(HistoryTooLong("endless", 5, "here")) in handle.promise().reason.replace(here(handle), "here")
+    durable.close()
+
+
+def here(handle) -> str:
+    return handle.promise().reason.partition("end at ")[2].partition(" with")[0]
+
+
+def test_a_fork_keeps_what_was_recorded_before_its_step_and_runs_the_rest(durable: Durable) -> None:
+    done: list[str] = []
+
+    @durable.register
+    def body(ctx: Context, name: str) -> list[str]:
+        return [ctx.run(lambda each: (done.append(each), each)[1], f"{name} {step}").get() for step in "abc"]
+
+    assert body.run("f", "x").result(timeout=5) == ["x a", "x b", "x c"]
+    forked = durable.fork("f", from_step=3, new_id="g")
+
+    assert forked.result(timeout=5) == ["x a", "x b", "x c"]
+    assert done == ["x a", "x b", "x c", "x c"]
+    assert durable.get("f").result(timeout=5) == ["x a", "x b", "x c"]
+
+
+def test_a_fork_of_one_with_remote_children_keeps_their_outcomes(durable: Durable) -> None:
+    done: list[str] = []
+
+    @durable.register
+    def child(ctx: Context, name: str) -> str:
+        ctx.run(done.append, name).get()
+        return name
+
+    @durable.register
+    def body(ctx: Context) -> list[str]:
+        first = ctx.rpc(child, "first").get()
+        return [first, ctx.rpc(child, "second").get()]
+
+    body.run("f").result(timeout=5)
+
+    assert durable.fork("f", "f.2").result(timeout=5) == ["first", "second"]
+    assert done == ["first", "second", "second"]
+
+
+def test_one_that_failed_is_tried_again_from_its_failed_step_and_stays_as_it_was(durable: Durable) -> None:
+    broken, done = [True], []
+
+    def charge() -> str:
+        if broken:
+            raise ConnectionError("declined")
+        return "charged"
+
+    @durable.register
+    def order(ctx: Context) -> str:
+        ctx.run(done.append, "reserved").get()
+        return ctx.run(charge).get()
+
+    handle = order.run("order-1")
+    with pytest.raises(ConnectionError):
+        handle.result(timeout=5)
+    broken.clear()
+
+    again = durable.resume("order-1")
+    assert (again.id, again.result(timeout=5)) == ("order-1~2", "charged")
+    assert durable.retry("order-1").id == "order-1~2"
+    assert done == ["reserved"]
+    assert handle.status == "failed"
+
+
+def test_a_fork_under_an_id_of_another_call_is_refused(durable: Durable) -> None:
+    @durable.register
+    def body(ctx: Context, number: int) -> int:
+        return number
+
+    body.run("a", 1).result(timeout=5)
+    body.run("b", 2).result(timeout=5)
+
+    with pytest.raises(IdConflict):
+        durable.fork("a", 1, "b")
+
+
+def test_progress_shows_how_far_it_is_and_is_quiet_in_replay(durable: Durable) -> None:
+    @durable.register
+    def body(ctx: Context) -> None:
+        ctx.progress(1, 3, "began")
+        ctx.run(lambda: None).get()
+        ctx.progress(2, 3, "waiting")
+        ctx.promise(id="gate").get()
+
+    handle = body.run("p")
+    until(lambda: handle.status == "suspended")
+    assert handle.progress() == {"done": 2, "total": 3, "note": "waiting"}
+    durable.promises.resolve("gate")
+    handle.result(timeout=5)
+    assert handle.progress() == {"done": 2, "total": 3, "note": "waiting"}
