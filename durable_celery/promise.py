@@ -97,6 +97,9 @@ class Promise:
     settled_at: int | None = None
     deadline_at: int | None = None
     not_before_at: int | None = None
+    #: Of a task child: when its message was last published, and how often.
+    sent_at: int | None = None
+    sends: int = 0
 
     @property
     def status(self) -> str:

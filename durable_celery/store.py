@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from durable_celery.promise import Outcome, Promise, State
+from durable_celery.tending import Tending
 
 #: Retention of a settled promise and its tree, in milliseconds: seven days.
 DEFAULT_RETENTION_MS = 7 * 24 * 3600 * 1000
@@ -31,6 +32,7 @@ MAX_BACKOFF_MS = 30_000
 class NewPromise:
     """What `create` and `spawn` are told. Without a function it is an external promise.
 
+    With a canvas and no function it is a task child: what Celery is to be sent.
     `key` is the specification's idempotency key, `timer` turns a passed deadline
     into success, `mirror` keeps the settled record due until `mirrored` is called.
     """
@@ -196,7 +198,7 @@ class Alone:
         """There is nobody to tell."""
 
 
-class Store(Protocol):
+class Store(Tending, Protocol):
     """Everything the engine and the doors ask of a store."""
 
     def check(self) -> None:

@@ -14,6 +14,7 @@ FLOORS = [
     ["errors"],
     ["clock", "ids", "telemetry", "promise"],
     ["codec"],
+    ["tending"],
     ["store"],
     ["retry"],
     ["journal", "registry", "settings"],

@@ -56,6 +56,7 @@ class Rows:
         self.lease: Index[str] = Index()
         self.ready: Index[str] = Index()
         self.timer: Index[tuple[str, str]] = Index()
+        self.tend: Index[str] = Index()
         self._expiring: list[tuple[int, str]] = []
         self.begin(0)
 
@@ -109,13 +110,15 @@ class Rows:
         """A new row; its deadline is not later than `latest`."""
         wanted = None if new.timeout_ms is None else self.now + new.timeout_ms
         deadline_at = min((at for at in (latest, wanted) if at is not None), default=None)
-        not_before_at = self.now + new.delay_ms if new.function and new.delay_ms > 0 else None
+        not_before_at = self.now + new.delay_ms if (new.function or new.canvas) and new.delay_ms > 0 else None
         row = self.by_id[new.id] = Row(record(new, self.now, deadline_at, not_before_at), new)
         if deadline_at is not None:
             self.deadline.set(new.id, deadline_at)
         self.trees.setdefault(row.promise.tree, {})[new.id] = None
         if new.function:
             self.ready.set(new.id, not_before_at or self.now + GRACE_MS)
+        elif new.canvas:
+            self.tend.set(new.id, self.now + max(new.delay_ms, GRACE_MS))
         self.live(new.id)
         return row
 
@@ -178,6 +181,11 @@ class Rows:
             self.ready.set(promise_id, self.now + GRACE_MS)
             if promise_id != self.fulfilling:
                 self.woken.append(promise_id)
+        if promise_id in self.tend:
+            if state in (State.CANCELED, State.TIMEDOUT):
+                self.tend.set(promise_id, self.now)
+            else:
+                self.tend.drop(promise_id)
         self.disarm(row)
         self.notices.append(promise_id)
         awaiters, row.awaiters = row.awaiters, {}
@@ -231,6 +239,7 @@ class Rows:
     def _forget(self, promise_id: str, row: Row) -> None:
         del self.by_id[promise_id]
         self.ready.drop(promise_id)
+        self.tend.drop(promise_id)
         members = self.trees[row.promise.tree]
         del members[promise_id]
         if not members:

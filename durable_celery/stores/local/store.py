@@ -32,8 +32,9 @@ from durable_celery.store import (
     Sweep,
 )
 from durable_celery.stores.guards import check_groups, check_settleable
-from durable_celery.stores.local import waiting
+from durable_celery.stores.local import tending, waiting
 from durable_celery.stores.local.rows import LAPSED, Rows
+from durable_celery.tending import Tended
 
 
 class LocalStore:
@@ -267,6 +268,14 @@ class LocalStore:
                 if row is not None and row.promise.phase is Phase.DONE:
                     rows.ready.drop(promise_id)
                     row.set(mirrored=True)
+
+    def tend(self, limit: int = 100) -> Tended:
+        with self._verb() as rows:
+            return Tended(rows.now, tuple(tending.look(rows, limit)))
+
+    def sent(self, promise_id: str, sends: int) -> None:
+        with self._verb() as rows:
+            tending.sent(rows, promise_id, sends)
 
     def get(self, promise_id: str) -> Promise:
         return self.read(promise_id)[0]

@@ -56,6 +56,8 @@ def promise(promise_id: str, flat: Sequence[Any], now_ms: int | None = None) -> 
         settled_at=settled_at,
         deadline_at=deadline_at,
         not_before_at=_number(get("nb")),
+        sent_at=_number(get("sd")),
+        sends=int(get("ns", 0)),
     )
 
 
