@@ -25,6 +25,7 @@ from durable_celery.errors import (
     StoreFull,
     StoreMisconfigured,
     StoreUnavailable,
+    TaskLost,
     TerminalError,
     TimedOut,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "StoreFull",
     "StoreMisconfigured",
     "StoreUnavailable",
+    "TaskLost",
     "TerminalError",
     "TimedOut",
 ]

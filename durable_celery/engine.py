@@ -24,6 +24,7 @@ from durable_celery.errors import (
 )
 from durable_celery.journal import BODY
 from durable_celery.lease import Keeper
+from durable_celery.op import Tasks
 from durable_celery.operations.pause import Pause, next_try
 from durable_celery.promise import Outcome, Promise
 from durable_celery.registry import Registered, Registry, check_arguments
@@ -71,6 +72,7 @@ class Engine:
         draining: Callable[[], bool] = lambda: False,
         retry: RetryPolicy = NEVER,
         dependencies: Mapping[str, Any] | None = None,
+        tasks: Tasks | None = None,
     ) -> None:
         self.store = store
         self.codec = codec
@@ -82,6 +84,7 @@ class Engine:
         self.draining = draining
         self.retry = retry
         self.dependencies = dependencies if dependencies is not None else {}
+        self.tasks = tasks
 
     def attempt(self, promise_id: str, holder: str, on_claimed: Callable[[Promise], None] | None = None) -> Left:
         """Try to carry one execution on; `on_claimed` is told when this attempt has it.
@@ -103,6 +106,7 @@ class Engine:
             draining=self.draining,
             retry=self.retry,
             dependencies=self.dependencies,
+            tasks=self.tasks,
         )
         with self.keeper.keep(claimed.hold, attempt.lost, asked_ms) as lease:
             attempt.lease = lease
@@ -196,6 +200,7 @@ class Engine:
             created_at=promise.created_at,
             deadline_at=promise.deadline_at,
             mirror=promise.mirror,
+            queue=promise.queue,
         )
 
     def _publish(self, ready: Sequence[Ready]) -> None:

@@ -13,6 +13,14 @@ class DurableError(Exception):
     """The root of everything durable_celery raises for users."""
 
 
+class OfPromise(DurableError):
+    """The root of errors that are about one promise and say no more than its id."""
+
+    def __init__(self, promise_id: str) -> None:
+        super().__init__(promise_id)
+        self.promise_id = promise_id
+
+
 class InvalidId(DurableError, ValueError):
     """Raised when a promise id breaks one of the rules for ids."""
 
@@ -21,12 +29,8 @@ class InvalidName(DurableError, ValueError):
     """Raised when a function is registered under a name that is taken or not legal."""
 
 
-class PromiseNotFound(DurableError, LookupError):
+class PromiseNotFound(OfPromise, LookupError):
     """Raised when no promise with that id is known to the store."""
-
-    def __init__(self, promise_id: str) -> None:
-        super().__init__(promise_id)
-        self.promise_id = promise_id
 
     def __str__(self) -> str:
         return f"no promise with the id {self.promise_id!r} is known to this store"
@@ -96,12 +100,8 @@ class AlreadyExists(DurableError):
         return f"a promise with the id {self.promise_id!r} exists already and is {self.state}"
 
 
-class NotExternal(DurableError):
+class NotExternal(OfPromise):
     """Raised when an execution's own promise is resolved or rejected from outside."""
-
-    def __init__(self, promise_id: str) -> None:
-        super().__init__(promise_id)
-        self.promise_id = promise_id
 
     def __str__(self) -> str:
         return (
@@ -176,26 +176,33 @@ class RetryLater(DurableError):
         return self.message or f"to be tried again in {self.seconds} s"
 
 
-class Cancelled(DurableError):
+class Cancelled(OfPromise):
     """Raised where the result of a cancelled promise is asked for."""
-
-    def __init__(self, promise_id: str) -> None:
-        super().__init__(promise_id)
-        self.promise_id = promise_id
 
     def __str__(self) -> str:
         return f"{self.promise_id!r} was cancelled"
 
 
-class TimedOut(DurableError):
+class TimedOut(OfPromise):
     """Raised where the result of a promise is asked for whose deadline has passed."""
-
-    def __init__(self, promise_id: str) -> None:
-        super().__init__(promise_id)
-        self.promise_id = promise_id
 
     def __str__(self) -> str:
         return f"{self.promise_id!r} was not settled before its deadline"
+
+
+class TaskLost(DurableError):
+    """Raised where a Celery task is waited for of which nothing was heard for too long; it may have run."""
+
+    def __init__(self, promise_id: str, task: str, seconds: float) -> None:
+        super().__init__(promise_id, task, seconds)
+        self.promise_id, self.task, self.seconds = promise_id, task, seconds
+
+    def __str__(self) -> str:
+        return (
+            f"nothing was heard of the Celery task {self.task} ({self.promise_id!r}) for {self.seconds:g} s and no "
+            'worker has it; see whether it took effect. .options(lost="resend") is for tasks that may run twice, '
+            "lost_after=… for those that wait longer in their queue"
+        )
 
 
 class Parked(DurableError):

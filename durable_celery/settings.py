@@ -25,6 +25,7 @@ class Settings:
     max_attempts: int = 5
     max_payload: int = DEFAULT_MAX_PAYLOAD
     store_timeout_s: float = 2.0
+    lost_after_ms: int = 3600 * 1000
 
     @classmethod
     def read(cls, conf: Mapping[str, Any]) -> Settings:
@@ -37,6 +38,7 @@ class Settings:
             retention_ms=_ms(conf, "durable_retention", defaults.retention_ms),
             max_attempts=int(_said(conf, "durable_max_attempts", defaults.max_attempts)),
             max_payload=int(_said(conf, "durable_max_payload", defaults.max_payload)),
+            lost_after_ms=_ms(conf, "durable_lost_after", defaults.lost_after_ms),
             store_timeout_s=float(_said(conf, "durable_store_timeout", defaults.store_timeout_s)),
         )
         if settings.lease_ms < SHORTEST_LEASE_MS:

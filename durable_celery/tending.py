@@ -33,7 +33,7 @@ class Tending(Protocol):
         """
 
     def sent(self, promise_id: str, sends: int) -> None:
-        """T21. The message of a task child was published, for the `sends`-th time: it is looked at again from the start.
+        """T21. The message of a task child was published, for the `sends`-th time: looked at from the start again.
 
         Does nothing to one that is settled or gone.
         """

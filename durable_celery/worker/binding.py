@@ -25,6 +25,7 @@ from durable_celery.worker.mirror import Mirror
 from durable_celery.worker.process import Process, tell_termination_apart
 from durable_celery.worker.publisher import Publisher, task_name
 from durable_celery.worker.task import PARKED, DurableTask
+from durable_celery.worker.tasks import CeleryTasks
 
 logger = logging.getLogger("durable_celery")
 Inline = Callable[[str, int, str, tuple[Any, ...], dict[str, Any]], Any]
@@ -44,6 +45,7 @@ class Binding:
         starter: Starter,
         inline: Inline,
         dependencies: Mapping[str, Any],
+        tasks: CeleryTasks,
     ) -> None:
         prefetch.prepare(app)
         self.app = app
@@ -53,6 +55,7 @@ class Binding:
         self.open_store = open_store
         self.inline = inline
         self.dependencies = dependencies
+        self.tasks = tasks
         self.publisher = Publisher(app)
         self.process = Process()
         self.children: Children | None = None
@@ -95,6 +98,7 @@ class Binding:
             lease_ms=self.settings().lease_ms,
             draining=self.process.draining,
             dependencies=self.dependencies,
+            tasks=self.tasks,
         )
         self._pid = os.getpid()
 

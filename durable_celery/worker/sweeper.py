@@ -20,6 +20,7 @@ from durable_celery.store import Presence, Store, Sweep
 from durable_celery.worker import prefetch
 from durable_celery.worker.binding import Binding
 from durable_celery.worker.children import Children
+from durable_celery.worker.tender import Tender
 
 logger = logging.getLogger("durable_celery")
 
@@ -47,9 +48,11 @@ class Sweeper(bootsteps.StartStopStep):
         self._timer: Any = None
         self._presence: Presence | None = None
         self._store: Store | None = None
+        self._tender = Tender(self.binding.tasks, lambda: self.binding.settings().max_attempts)
         self._checked = False
         self._attending = False
         self._sweep_at = 0.0
+        self._tend_at = 0.0
         self._rest_until = 0.0
 
     def start(self, worker: Any) -> None:
@@ -134,6 +137,9 @@ class Sweeper(bootsteps.StartStopStep):
         for promise_id in found.parked:
             self.binding.show_parked(promise_id)
         self.binding.publish(self._worth_publishing(found))
+        if time.monotonic() >= self._tend_at and not self.binding.process.draining():
+            self._tend_at = time.monotonic() + SWEEP_S
+            self._tender.look(store)
 
     def _worth_publishing(self, found: Sweep) -> Any:
         """Not more hints than executions: behind a long queue every sweep would add to it."""

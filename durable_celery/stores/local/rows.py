@@ -6,11 +6,12 @@ Everything here runs inside one verb, under the store's lock.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
 from durable_celery import ids
-from durable_celery.errors import LeaseLost
+from durable_celery.errors import LeaseLost, PromiseNotFound
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.store import GRACE_MS, NewPromise, Ready
 from durable_celery.stores.local.index import Index
@@ -81,6 +82,12 @@ class Rows:
         if row.promise.state is State.PENDING and self.past(row):
             self.settle(row, verdict(row), "", at=row.promise.deadline_at)
         return row.promise.state
+
+    def known(self, promise_id: str) -> Row:
+        """The row after a passed deadline was applied; raises PromiseNotFound."""
+        if self.live(promise_id) is None:
+            raise PromiseNotFound(promise_id)
+        return self.by_id[promise_id]
 
     def past(self, row: Row) -> bool:
         return row.promise.deadline_at is not None and row.promise.deadline_at <= self.now
@@ -205,6 +212,14 @@ class Rows:
         row.set(phase=Phase.PARKED, reason=reason)
         self.notices.append(row.promise.id)
         self.parked.append(row.promise.id)
+
+    def mirrored(self, promise_ids: Iterable[str]) -> None:
+        """The outcomes of these were told to Celery."""
+        for promise_id in promise_ids:
+            row = self.by_id.get(promise_id)
+            if row is not None and row.promise.phase is Phase.DONE:
+                self.ready.drop(promise_id)
+                row.set(mirrored=True)
 
     def below(self, promise_id: str) -> list[str]:
         """Every promise below this one in its tree, parents before their children."""

@@ -1,7 +1,6 @@
 """LocalStore: the same verbs and the same answers, in this process's memory, under one lock.
 
-For tests, and for programs that want the model without a server. What it keeps
-ends with the process.
+For tests, and for programs that want the model without a server.
 """
 
 from __future__ import annotations
@@ -252,22 +251,15 @@ class LocalStore:
 
     def resume(self, promise_id: str) -> tuple[Ready, ...]:
         with self._verb() as rows:
-            state = rows.live(promise_id)
-            if state is None:
-                raise PromiseNotFound(promise_id)
-            row = rows.by_id[promise_id]
-            if state is State.PENDING and row.promise.phase is Phase.PARKED:
+            row = rows.known(promise_id)
+            if row.promise.state is State.PENDING and row.promise.phase is Phase.PARKED:
                 row.set(crashes=0, reason="")
                 rows.wake(row)
             return rows.publishable()
 
     def mirrored(self, promise_ids: Iterable[str]) -> None:
         with self._verb() as rows:
-            for promise_id in promise_ids:
-                row = rows.by_id.get(promise_id)
-                if row is not None and row.promise.phase is Phase.DONE:
-                    rows.ready.drop(promise_id)
-                    row.set(mirrored=True)
+            rows.mirrored(promise_ids)
 
     def tend(self, limit: int = 100) -> Tended:
         with self._verb() as rows:

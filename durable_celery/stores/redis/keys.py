@@ -65,7 +65,7 @@ FIELDS: Final = {
     "sent_at": "sd",
     "sends": "ns",
 }
-#: Used by the scripts only: bo how often the hint was published or the task looked at, g<n> what group n still waits for,
+#: Used by the scripts only: bo how often it was published or looked at, g<n> what group n still waits for,
 #: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled.
 INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn")
 #: Keys without a lifetime, beside what belongs to a pending promise.

@@ -21,8 +21,7 @@ def promise(promise_id: str, flat: Sequence[Any], now_ms: int | None = None) -> 
     """A record. With `now_ms` it is projected: a passed deadline reads as settled."""
     h = pairs(flat)
     get = h.get
-    state, settled_at = State.of(h["s"]), _number(get("z"))
-    deadline_at = _number(get("d"))
+    state, settled_at, deadline_at = State.of(h["s"]), _number(get("z")), _number(get("d"))
     phase = Phase(get("t", "-"))
     if now_ms is not None and state is State.PENDING and deadline_at is not None and deadline_at <= now_ms:
         state, settled_at = (State.RESOLVED if get("tm") == "1" else State.TIMEDOUT), deadline_at
