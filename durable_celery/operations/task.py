@@ -46,7 +46,7 @@ class TaskCall(RemoteCall[Any]):
         super().start(entry)
 
     def spawned(self, created: Created) -> None:
-        if created.fresh and not self._child.delay_ms:
+        if created.fresh:
             self._tasks.send(created.promise)
 
     def _pack(self) -> str:

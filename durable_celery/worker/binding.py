@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -115,7 +116,7 @@ class Binding:
         def run(self: DurableTask, *args: Any, **kwargs: Any) -> Any:
             return DurableTask.run(self, *args, **kwargs)
 
-        run.__name__ = run.__qualname__ = registered.name.replace(".", "_")
+        run.__name__ = run.__qualname__ = re.sub(r"\W", "_", registered.name)  # Celery compiles it
         run.__doc__ = registered.fn.__doc__
         run.__module__ = getattr(registered.fn, "__module__", __name__)
         signature = signature_of(registered.fn)

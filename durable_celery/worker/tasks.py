@@ -87,6 +87,8 @@ class CeleryTasks:
         return self.codec.encode(kept, f"the call of {call.name!r}")
 
     def send(self, child: Promise) -> None:
+        if child.not_before_at is not None and not self._eager:
+            return  # a sweep does, at its time: what the broker delays may be delivered several times
         self.send_to(self._open_store(None), child)
 
     # What workers do

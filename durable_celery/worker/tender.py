@@ -41,49 +41,58 @@ class Tender:
 
     def see_to(self, store: Store, found: Tended) -> None:
         """Settle, send or stop each of them; what goes wrong with one is tried again at its next look."""
-        overdue = []
+        silent = []
         for child in found.promises:
             try:
-                if self._is_overdue(store, child, found.now_ms):
-                    overdue.append(child)
+                if not self._is_done_with(store, child, found.now_ms):
+                    silent.append(child)
             except Exception as error:
                 logger.warning("the task of %s will be looked at again: %r", child.id, error)
-        if overdue:
+        if silent:
             try:
-                self._judge(store, overdue, found.now_ms)
+                self._judge(store, silent, found.now_ms)
             except Exception as error:
                 logger.warning("lost tasks will be judged later: %r", error)
 
-    def _is_overdue(self, store: Store, child: Promise, now_ms: int) -> bool:
+    def _is_done_with(self, store: Store, child: Promise, now_ms: int) -> bool:
+        """Whether nothing is left to do for this time without asking who has it."""
         if child.state.settled:  # cancelled, or too late: nobody waits for it any more
             self._tasks.app.control.revoke(canvas.ids_of(self._tasks.signature(child)))
-            return False
+            return True
         outcome = self._tasks.known(child.id)
         if outcome is not None:
             logger.info("no callback came from the task of %s; its result was found", child.id)
             self._tasks.settle(store, child.id, outcome)
-            return False
+            return True
         if child.sent_at is None:
-            self._tasks.send_to(store, child)
-            return False
-        kept = self._tasks.kept(child)
-        return bool(kept["lost"] != "wait" and now_ms - child.sent_at >= kept["lost_after_ms"])
-
-    def _judge(self, store: Store, overdue: Sequence[Promise], now_ms: int) -> None:
-        """What no worker has is lost: a long task is not."""
-        ids = {child.id: canvas.ids_of(self._tasks.signature(child)) for child in overdue}
-        at_work = self._at_work([task_id for each in ids.values() for task_id in each])
-        for child in overdue:
-            if at_work.intersection(ids[child.id]):
-                continue
-            kept = self._tasks.kept(child)
-            if kept["lost"] == "resend" and child.sends < self._max_sends():
-                logger.warning("the task %s of %s is lost; it is sent again", kept["name"], child.id)
+            if child.not_before_at is not None:
                 self._tasks.send_to(store, child)
-                continue
-            error = TaskLost(child.id, kept["name"], (now_ms - (child.sent_at or now_ms)) / 1000)
-            logger.warning("%s", error)
-            self._tasks.settle(store, child.id, self._tasks.codec.failure(error))
+            return child.not_before_at is not None
+        kept = self._tasks.kept(child)
+        return bool(kept["lost"] == "wait" or now_ms - child.sent_at < kept["lost_after_ms"])
+
+    def _judge(self, store: Store, silent: Sequence[Promise], now_ms: int) -> None:
+        """What no worker has was never sent, or is lost; a long task is neither."""
+        ids = {child.id: canvas.ids_of(self._tasks.signature(child)) for child in silent}
+        at_work = self._at_work([task_id for each in ids.values() for task_id in each])
+        for child in silent:
+            if at_work.intersection(ids[child.id]):
+                if child.sent_at is None:  # its sender died before it could say so
+                    store.sent(child.id, 1)
+            elif child.sent_at is None:
+                self._tasks.send_to(store, child)
+            else:
+                self._lost(store, child, (now_ms - child.sent_at) / 1000)
+
+    def _lost(self, store: Store, child: Promise, seconds: float) -> None:
+        kept = self._tasks.kept(child)
+        if kept["lost"] == "resend" and child.sends < self._max_sends():
+            logger.warning("the task %s of %s is lost; it is sent again", kept["name"], child.id)
+            self._tasks.send_to(store, child)
+            return
+        error = TaskLost(child.id, kept["name"], seconds)
+        logger.warning("%s", error)
+        self._tasks.settle(store, child.id, self._tasks.codec.failure(error))
 
     def _at_work(self, task_ids: list[str]) -> set[str]:
         """Those that some worker has: at work, or waiting in its memory."""
