@@ -95,7 +95,10 @@ def frozen(sig: Any, child_id: str, link: Any, link_error: Any, **ids: str | Non
 
 def rebuilt(app: Celery, kept: dict[str, Any]) -> Any:
     """A signature from what was kept of it."""
-    return signature(kept, app=app)
+    sig = signature(kept, app=app)
+    for member in members(sig):  # the inner ones would go to whichever application is the current one
+        member._app = app
+    return sig
 
 
 def _last(sig: Any) -> Any:
