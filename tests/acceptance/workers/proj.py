@@ -247,10 +247,18 @@ async def asks_many(ctx: Context, count: int) -> int:
     return sum(await ctx.gather(*(ctx.rpc(add, number, 1) for number in range(count))))
 
 
-def asks_and_is_killed(ctx: Context, sig: dict[str, Any]) -> Any:
-    """Its process dies when the child is recorded and not sent."""
+def asks_and_is_killed(ctx: Context, sig: dict[str, Any], send: bool) -> Any:
+    """Its process dies when the child is recorded, and sent or not, but not noted as sent."""
     child: Any = ctx.rpc(signature(sig))
-    child.spawned = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+
+    def die(created: Any) -> None:
+        if send:
+            child._tasks.signature(created.promise).apply_async()
+            while not ledger.Ledger(Path(os.environ["LEDGER"])).count(sig["args"][0], "start"):
+                time.sleep(GATE_PAUSE_S)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child.spawned = die
     return child.get()
 
 

@@ -259,6 +259,31 @@ def test_the_parents_worker_is_killed_while_the_child_runs(apart: Fleet, style: 
     assert apart.ledger.count("down", "start") == 1
 
 
+def test_a_sender_that_dies_before_it_notes_that_it_sent_does_not_send_twice(fleet: Fleet) -> None:
+    (works,) = tasks(fleet, "works")
+
+    handle = fleet.project.functions["asks_and_is_killed"].run("noted", dict(works.s("noted-1", 4, "noted")), True)
+    looked_at(fleet, "noted.1", 1)
+    wait_until(lambda: fleet.durable.get("noted.1").promise().sends == 1, 20, "a worker to say that it has it")
+    fleet.open("noted")
+
+    assert handle.result(30) == 4
+    assert fleet.ledger.count("noted-1", "start") == 1
+
+
+@pytest.mark.parametrize("pool", ["threads", "gevent", "solo"])
+def test_other_pools_do_the_same(make_fleet: FleetMaker, pool: str) -> None:
+    other = make_fleet()
+    other.start("other", pool=pool)
+    add, works, closes = tasks(other, "add", "works", "closes")
+
+    assert ask(other, "chained", chain(add.s(1, 2), add.s(10))).result(30) == 13
+    assert ask(other, "failed", closes.s("today"), "asks_and_catches").result(30) == ["ShopClosed", "today"]
+    handle = ask(other, "lost", works.s("lost-1", 1).set(queue="nowhere"), "asks_and_catches", lost_after=1)
+    lose(other, handle, "nowhere")
+    assert handle.result(30)[0] == "TaskLost"
+
+
 def test_a_lost_callback_is_made_up_for(apart: Fleet) -> None:
     handle = interrupted(apart, "asks_async")
     apart.messages.delete("parents")
@@ -294,7 +319,7 @@ def test_workers_that_have_never_heard_of_durable_celery_do_it(fleet: Fleet) -> 
 def test_a_sender_that_dies_before_sending_costs_nothing(fleet: Fleet) -> None:
     (works,) = tasks(fleet, "works")
 
-    handle = fleet.project.functions["asks_and_is_killed"].run("unsent", dict(works.s("unsent-1", 4)))
+    handle = fleet.project.functions["asks_and_is_killed"].run("unsent", dict(works.s("unsent-1", 4)), False)
 
     assert handle.result(30) == 4
     assert fleet.ledger.count("unsent-1", "start") == 1
