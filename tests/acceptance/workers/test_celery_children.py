@@ -53,6 +53,12 @@ def consume(fleet: Fleet, queue: str) -> None:
     fleet.project.app.control.add_consumer(queue, reply=True, timeout=5)
 
 
+def by_callback(fleet: Fleet, *children: str) -> None:
+    """Their outcomes were told by a callback; nobody had to look for them."""
+    found = [each for each in children for worker in fleet.workers.values() if worker.says(f"from the task of {each};")]
+    assert found == []
+
+
 def lose(fleet: Fleet, handle: Handle[Any], queue: str) -> None:
     """The message of its child, which nobody consumes, is gone."""
     fleet.suspended(handle)
@@ -99,6 +105,7 @@ def test_its_result_is_the_childs_value(fleet: Fleet, style: str, shape: Callabl
     (step,) = handle.steps()
     assert (step.id, step.kind, step.state) == (f"{id}.1", "task", State.RESOLVED)
     assert fleet.durable.get(f"{id}.1").promise().sends == 1
+    by_callback(fleet, f"{id}.1")
 
 
 def test_a_callback_of_its_own_fires_too(fleet: Fleet) -> None:
@@ -121,6 +128,7 @@ def test_a_task_that_ignores_its_result_gives_it_to_who_waits(fleet: Fleet) -> N
     (silent,) = tasks(fleet, "works_silently")
 
     assert ask(fleet, "silent", silent.s("silent-1", 7)).result(20) == 7
+    assert fleet.project.app.AsyncResult("silent.1").get(timeout=5) == 7
 
 
 def test_it_is_retried_as_celery_does(fleet: Fleet) -> None:
@@ -156,6 +164,7 @@ def test_its_error_is_the_original_one(fleet: Fleet, style: str) -> None:
 
     with pytest.raises(ShopClosed, match="until nine"):
         ask(fleet, f"closed-{style}", closes.s("until nine"), style).result(20)
+    by_callback(fleet, f"closed-{style}.1")
 
 
 def test_a_body_may_catch_it(fleet: Fleet) -> None:
@@ -169,6 +178,7 @@ def test_a_chain_fails_with_its_first_failure(fleet: Fleet) -> None:
     sig = chain(add.s(1, 2), closes.si("in the middle"), add.s(3))
 
     assert ask(fleet, "broken-chain", sig, "asks_and_catches").result(20) == ["ShopClosed", "in the middle"]
+    by_callback(fleet, "broken-chain.1")
 
 
 @pytest.mark.parametrize("shape", ["chord", "group"])
@@ -181,6 +191,7 @@ def test_one_failure_in_parallel_fails_the_whole(fleet: Fleet, shape: str) -> No
 
     assert kind in ("ChordError", "ShopClosed")
     assert "one of them" in message
+    by_callback(fleet, f"broken-{shape}.1")
 
 
 def test_a_result_without_a_json_form_is_a_typed_error(fleet: Fleet) -> None:
@@ -312,6 +323,7 @@ def test_workers_that_have_never_heard_of_durable_celery_do_it(fleet: Fleet) -> 
             "ValueError",
             "1 and 2 do not go together",
         ]
+        by_callback(fleet, "abroad-1.1", "abroad-2.1")
     finally:
         fleet.workers.pop("foreign").child.kill()
 
