@@ -345,10 +345,10 @@ def project(broker: str, store: str, **conf: Any) -> Project:
     functions = {body.__name__: durable.register(body) for body in DURABLE}
     durable.set_dependency("app", app)
     for ordinary in (add, add_all, note, note_error, note_failed_id, works, closes, gives_an_object):
-        app.task(name=ordinary.__name__)(ordinary)
-    app.task(name="works_late", acks_late=True)(works)
-    app.task(name="works_silently", ignore_result=True)(works)
-    app.task(name="third_time_lucky", bind=True, max_retries=3)(third_time_lucky)
+        app.task(name=ordinary.__name__, shared=False)(ordinary)
+    app.task(name="works_late", shared=False, acks_late=True)(works)
+    app.task(name="works_silently", shared=False, ignore_result=True)(works)
+    app.task(name="third_time_lucky", shared=False, bind=True, max_retries=3)(third_time_lucky)
     app.finalize()
     return Project(app, durable, functions)
 
