@@ -26,6 +26,7 @@ from durable_celery.errors import (
     StoreFull,
     StoreMisconfigured,
     StoreUnavailable,
+    TaskLost,
     TerminalError,
     TimedOut,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "StoreFull",
     "StoreMisconfigured",
     "StoreUnavailable",
+    "TaskLost",
     "TerminalError",
     "TimedOut",
 ]

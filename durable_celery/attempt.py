@@ -25,7 +25,7 @@ from durable_celery.errors import (
 from durable_celery.fence import Fence
 from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Keeper
-from durable_celery.op import Op
+from durable_celery.op import Op, Tasks
 from durable_celery.operations.run import LocalCall
 from durable_celery.registry import Registry
 from durable_celery.retry import NEVER, RetryPolicy
@@ -59,7 +59,9 @@ class Attempt:
         max_entries: int,
         retry: RetryPolicy = NEVER,
         dependencies: Mapping[str, Any] | None = None,
+        tasks: Tasks | None = None,
     ) -> None:
+        self.tasks = tasks
         self.retry = retry
         self.dependencies = dependencies or {}
         self.hold = claimed.hold

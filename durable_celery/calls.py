@@ -8,9 +8,10 @@ from typing import Any
 
 from durable_celery import ids
 from durable_celery.body import finish_step
-from durable_celery.op import Op, Performer
+from durable_celery.op import Op, Performer, Tasks
 from durable_celery.operations.rpc import Continuation, Detached, RemoteCall
 from durable_celery.operations.run import LocalCall
+from durable_celery.operations.task import TaskCall
 from durable_celery.registry import Options, Registered, check_arguments, name_of, wants_context
 from durable_celery.store import DEFAULT_RETENTION_MS, NewPromise
 
@@ -31,6 +32,7 @@ class Info:
     created_at: int
     deadline_at: int | None
     mirror: bool
+    queue: str = ""
 
 
 class Calls:
@@ -65,6 +67,9 @@ class Calls:
 
     def remote(self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Op[Any]:
         """A child as an execution of its own, that belongs to this one."""
+        tasks = self._performer.tasks
+        if tasks is not None and tasks.takes(fn) and self._resolve(fn) is None:
+            return self._task(tasks, fn, args, kwargs)
         path, child = self._child(fn, args, kwargs)
         return RemoteCall(self._performer, child.function, path, child)
 
@@ -79,15 +84,20 @@ class Calls:
         path, child = self._child(function.fn, args, kwargs)
         return Continuation(self._performer, child.function, path, replace(child, version=function.version))
 
+    def _task(self, tasks: Tasks, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskCall:
+        call, info = tasks.prepare(target, args, kwargs), self._info
+        path = self._next_path()
+        child = NewPromise(
+            id=ids.child_id(info.id, path), digest=call.digest, parent=info.id, tree=info.tree, canvas=call.name
+        )
+        return TaskCall(self._performer, path, child, tasks, call, info.queue)
+
     def _child(
         self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any], *, detached: bool = False
     ) -> tuple[str, NewPromise]:
         registered = None if isinstance(fn, str) else self._resolve(fn)
         if registered is None and not isinstance(fn, str):
-            raise TypeError(
-                f"ctx.rpc takes a registered function or its name, not {name_of(fn)!r}: "
-                "register it, or call it in this process with ctx.run"
-            )
+            raise TypeError(_not_a_child(fn, detached=detached))
         options = Options()
         if registered is not None:
             check_arguments(registered, args, kwargs)
@@ -119,3 +129,15 @@ class Calls:
             return self._performer.registry.get(fn)
         registered = getattr(fn, "registered", None)
         return registered if isinstance(registered, Registered) else self._performer.registry.of(fn)
+
+
+def _not_a_child(fn: Any, *, detached: bool) -> str:
+    """Why something is no remote child."""
+    if not hasattr(fn, "apply_async"):
+        return (
+            f"ctx.rpc takes a registered function or its name, not {name_of(fn)!r}: "
+            "register it, or call it in this process with ctx.run"
+        )
+    if detached:
+        return f"{fn!r} is a Celery task, which has no life in the store of its own: call its delay in a step"
+    return f"{fn!r} is a Celery task; as a child it needs Durable(app), with a broker and workers"

@@ -91,7 +91,10 @@ class Context:
         return self._begun(self._calls.local(fn, args, kwargs))
 
     def rpc(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
-        """A child as an execution of its own, on any worker; waiting for it frees this one."""
+        """A child as an execution of its own, on any worker; waiting for it frees this one.
+
+        `fn` may also be an ordinary Celery task, a signature or a canvas.
+        """
         return self._made(self._calls.remote(fn, args, kwargs))
 
     def begin_rpc(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
@@ -223,7 +226,7 @@ class Context:
         for op in self._ops:
             if not op.awaited and not op.begun:
                 raise OperationNotAwaited(repr(op), op.where)
-        running = [op for op in self._ops if not op.awaited and op.kind in ("run", "rpc") and not op.ready()]
+        running = [op for op in self._ops if not op.awaited and op.kind in ("run", "rpc", "task") and not op.ready()]
         if running:
             self._performer.wait(Gather(self._performer, running, return_exceptions=True, next_path=self._next))
 

@@ -27,6 +27,7 @@ from durable_celery.store import Ready, Store
 from durable_celery.stores.local import LocalStore
 from durable_celery.worker.binding import Binding
 from durable_celery.worker.sweeper import sweeper_for
+from durable_celery.worker.tasks import CeleryTasks
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,6 +55,7 @@ class Durable:
         self._lock = threading.RLock()
         self._checked = False
         self._binding: Binding | None = None
+        self._tasks: CeleryTasks | None = None
         self._inprocess: InProcess | None = None
         if app is not None:
             self.init_app(app)
@@ -72,6 +74,7 @@ class Durable:
             )
         self.app = app
         app.durable = self  # type: ignore[attr-defined]
+        self._tasks = CeleryTasks(app, self.codec, lambda: self.settings, self._storage, self._publish)
         if self._storage.is_local:
             return
         self._binding = Binding(
@@ -83,6 +86,7 @@ class Durable:
             starter=self._starter(mirror=True),
             inline=self._inline,
             dependencies=self.dependencies,
+            tasks=self._tasks,
         )
         app.steps["worker"].add(sweeper_for(self._binding))
         for registered in self.registry.all():
@@ -258,6 +262,7 @@ class Durable:
                     codec=self.codec,
                     settings=self.settings,
                     dependencies=self.dependencies,
+                    tasks=self._tasks,
                 )
         self._inprocess.publish(ready)
 

@@ -25,6 +25,7 @@ from durable_celery.errors import (
 )
 from durable_celery.journal import BODY
 from durable_celery.lease import Keeper
+from durable_celery.op import Tasks
 from durable_celery.operations.pause import Pause, next_try
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.registry import Registered, Registry, check_arguments
@@ -75,6 +76,7 @@ class Engine:
         draining: Callable[[], bool] = lambda: False,
         retry: RetryPolicy = NEVER,
         dependencies: Mapping[str, Any] | None = None,
+        tasks: Tasks | None = None,
     ) -> None:
         self.store = store
         self.codec = codec
@@ -87,6 +89,7 @@ class Engine:
         self.draining = draining
         self.retry = retry
         self.dependencies = dependencies if dependencies is not None else {}
+        self.tasks = tasks
 
     def attempt(self, promise_id: str, holder: str, on_claimed: Callable[[Promise], None] | None = None) -> Left:
         """Try to carry one execution on; `on_claimed` is told when this attempt has it.
@@ -109,6 +112,7 @@ class Engine:
             max_entries=self.max_entries,
             retry=self.retry,
             dependencies=self.dependencies,
+            tasks=self.tasks,
         )
         with self.keeper.keep(claimed.hold, attempt.lost, asked_ms, attempt.cancelled) as lease:
             attempt.fence.lease = lease
@@ -211,6 +215,7 @@ class Engine:
             created_at=promise.created_at,
             deadline_at=promise.deadline_at,
             mirror=promise.mirror,
+            queue=promise.queue,
         )
 
     def _publish(self, ready: Sequence[Ready]) -> None:

@@ -13,6 +13,7 @@ from durable_celery.clock import Clock, SystemClock
 from durable_celery.codec import Codec
 from durable_celery.engine import Departure, Engine
 from durable_celery.lease import Keeper
+from durable_celery.op import Tasks
 from durable_celery.registry import Registry
 from durable_celery.settings import Settings
 from durable_celery.store import Ready, Store
@@ -37,6 +38,7 @@ class InProcess:
         codec: Codec,
         settings: Settings,
         dependencies: Mapping[str, Any] | None = None,
+        tasks: Tasks | None = None,
         clock: Clock | None = None,
         threads: int = DEFAULT_THREADS,
     ) -> None:
@@ -55,6 +57,7 @@ class InProcess:
             lease_ms=settings.lease_ms,
             max_entries=settings.max_entries,
             dependencies=dependencies,
+            tasks=tasks,
         )
         self._reset()
 

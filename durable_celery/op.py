@@ -14,6 +14,7 @@ from durable_celery import clock, ids
 from durable_celery.codec import Codec
 from durable_celery.errors import DurableError
 from durable_celery.journal import Entry, Journal, scope_of
+from durable_celery.promise import Promise
 from durable_celery.registry import Registry
 from durable_celery.retry import RetryPolicy
 from durable_celery.store import Await, Created, Group, NewPromise
@@ -35,10 +36,40 @@ class CallOptions:
     queue: str | None = None
     priority: int | None = None
     tags: dict[str, str] | None = None
+    lost: str | None = None
+    lost_after_ms: int | None = None
 
     def said(self) -> dict[str, Any]:
         """The options that were given."""
         return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCallText:
+    """A call of a Celery task or canvas, as text: its name, its signature, and the digest to compare calls by."""
+
+    name: str
+    signature: str
+    digest: str
+
+
+class Tasks(Protocol):
+    """The Celery tasks of the application, as children; handed down from the room that speaks Celery."""
+
+    def takes(self, target: object) -> bool:
+        """Whether this is a Celery task, a signature or a canvas."""
+
+    def prepare(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskCallText:
+        """The call as text. Raises TypeError when arguments do not fit, NotSerializable, PayloadTooLarge."""
+
+    def pack(self, call: TaskCallText, child: NewPromise, parent: str, queue: str, options: CallOptions) -> str:
+        """What a record keeps to send it with, now and again; its callback goes to `queue`.
+
+        Raises TypeError for options that mean nothing for this call.
+        """
+
+    def send(self, child: Promise) -> None:
+        """Publish the message of a task child. Never raises: a sweep does what could not be done now."""
 
 
 class Performer(Protocol):
@@ -50,6 +81,8 @@ class Performer(Protocol):
     #: What holds for steps whose call and registration say nothing.
     retry: RetryPolicy
     dependencies: Mapping[str, Any]
+    #: None without a Celery application.
+    tasks: Tasks | None
 
     def now_ms(self) -> int:
         """The store's time."""
@@ -153,11 +186,15 @@ class Op(Generic[T]):
         queue: str | None = None,
         priority: int | None = None,
         tags: dict[str, str] | None = None,
+        lost: str | None = None,
+        lost_after: float | timedelta | None = None,
     ) -> Self:
         """Say more about this call, before it begins; answers the operation itself.
 
         `id` gives a remote child an id of one's own, so that all who ask for it
-        share one execution. Durations are seconds or timedelta.
+        share one execution. Durations are seconds or timedelta. `lost` and
+        `lost_after` are for Celery tasks: what to do ("resend", "fail" or
+        "wait") about one of which nothing was heard for so long.
         """
         if self.begun:
             raise DurableError(f"{self!r} has begun: give its options where it is made")
@@ -172,6 +209,8 @@ class Op(Generic[T]):
                 queue=queue,
                 priority=priority,
                 tags=tags,
+                lost=lost,
+                lost_after_ms=None if lost_after is None else clock.to_ms(lost_after),
             )
         )
         return self

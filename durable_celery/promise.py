@@ -100,6 +100,9 @@ class Promise:
     deadline_at: int | None = None
     not_before_at: int | None = None
     cancel_at: int | None = None
+    #: Of a task child: when its message was last published, and how often.
+    sent_at: int | None = None
+    sends: int = 0
 
     @property
     def status(self) -> str:

@@ -30,6 +30,7 @@ class Settings:
     cancel_grace_ms: int = 30_000
     max_payload: int = DEFAULT_MAX_PAYLOAD
     store_timeout_s: float = 2.0
+    lost_after_ms: int = 3600 * 1000
 
     @classmethod
     def read(cls, conf: Mapping[str, Any]) -> Settings:
@@ -44,6 +45,7 @@ class Settings:
             max_entries=int(_said(conf, "durable_max_entries", defaults.max_entries)),
             cancel_grace_ms=_ms(conf, "durable_cancel_grace", defaults.cancel_grace_ms),
             max_payload=int(_said(conf, "durable_max_payload", defaults.max_payload)),
+            lost_after_ms=_ms(conf, "durable_lost_after", defaults.lost_after_ms),
             store_timeout_s=float(_said(conf, "durable_store_timeout", defaults.store_timeout_s)),
         )
         if settings.lease_ms < SHORTEST_LEASE_MS:

@@ -56,7 +56,7 @@ def _failed_tries(journal: Mapping[str, str]) -> list[tuple[str, Entry]]:
 
 def _step(promise: Promise, path: str, entry: Entry, delivered: str | None, codec: Codec) -> Step:
     state, payload = entry.state, entry.payload
-    refers = entry.kind in ("rpc", "promise", "detached", "continue") and state is State.PENDING
+    refers = entry.kind in ("rpc", "promise", "detached", "continue", "task") and state is State.PENDING
     if delivered is not None:
         outcome = decode_outcome(delivered)
         state, payload = outcome.state, outcome.value

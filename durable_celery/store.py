@@ -19,6 +19,7 @@ from typing import Protocol
 
 from durable_celery.presence import Presence
 from durable_celery.promise import Outcome, Promise, State
+from durable_celery.tending import Tending
 
 #: Retention of a settled promise and its tree, in milliseconds: seven days.
 DEFAULT_RETENTION_MS = 7 * 24 * 3600 * 1000
@@ -32,6 +33,7 @@ MAX_BACKOFF_MS = 30_000
 class NewPromise:
     """What `create` and `spawn` are told. Without a function it is an external promise.
 
+    With a canvas and no function it is a task child: what Celery is to be sent.
     `key` is the specification's idempotency key, `timer` turns a passed deadline
     into success, `mirror` keeps the settled record due until `mirrored` is called.
     """
@@ -183,7 +185,7 @@ class Sweep:
     parked: tuple[str, ...] = ()
 
 
-class Store(Protocol):
+class Store(Tending, Protocol):
     """Everything the engine and the doors ask of a store."""
 
     def check(self) -> None:
@@ -194,8 +196,7 @@ class Store(Protocol):
 
         `journal` is what it begins with, path and text: the prefix that a fork keeps.
 
-        Nothing needs to follow for it to be executed: the sweep publishes what
-        the caller could not.
+        The sweep publishes what the caller could not.
         """
 
     def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
@@ -218,8 +219,8 @@ class Store(Protocol):
     def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
         """T5, T6. Leave until a group is complete, unless one already is: then stay, and be given it.
 
-        With `peek` the execution stays in any case and is given what is there. It
-        also stays when it is cancelled and has not been told: `heed` comes first.
+        With `peek` the execution stays in any case and is given what is there; also
+        when it is cancelled and has not been told.
         Raises PromiseNotFound when an awaited promise does not exist, and ValueError
         when nothing could ever complete a group.
         """

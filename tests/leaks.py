@@ -12,7 +12,8 @@ from typing import Any
 from durable_celery.stores.redis.keys import PERMANENT
 
 #: Which phases an index may name; F only for outcomes that are still to be mirrored.
-_INDEXED = {"ready": "YF", "lease": "A", "deadline": "-YASH", "timer": "YASH"}
+#: Settled ones in `tend` have a task that is still to be stopped.
+_INDEXED = {"ready": "YF", "lease": "A", "deadline": "-YASH", "timer": "YASH", "tend": "-"}
 
 
 def leaks(client: Any) -> list[str]:
@@ -45,7 +46,8 @@ def _stale(client: Any, prefix: str, index: str) -> list[str]:
     stale = []
     for entry in entries:
         state, phase, mirror = client.hmget(f"{prefix}r:{str(entry).partition('|')[0]}", "s", "t", "m")
-        fits = phase is not None and phase in _INDEXED[index] and (state == "P" or (index, mirror) == ("ready", "1"))
+        due = state == "P" or (index, mirror) == ("ready", "1") or (index == "tend" and state in ("C", "T"))
+        fits = phase is not None and phase in _INDEXED[index] and due
         if not fits:
             stale.append(f"{index} names {entry}, which is {state}/{phase}")
     return stale

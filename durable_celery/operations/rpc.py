@@ -9,7 +9,7 @@ from durable_celery.errors import IdConflict
 from durable_celery.journal import Entry
 from durable_celery.op import CallOptions, Op, Performer
 from durable_celery.promise import Outcome, State
-from durable_celery.store import Await, NewPromise
+from durable_celery.store import Await, Created, NewPromise
 
 T = TypeVar("T")
 
@@ -28,6 +28,8 @@ class RemoteCall(Op[T]):
     def configure(self, options: CallOptions) -> None:
         if options.name is not None or options.retry is not None:
             raise TypeError(f"{self!r}: name= and retry= belong to its registration, or to ctx.run")
+        if options.lost is not None or options.lost_after_ms is not None:
+            raise TypeError(f"{self!r}: lost= and lost_after= are for Celery tasks; a durable child is never lost")
         child = self._child
         encode = self.performer.codec.encode
         self.id = options.id or child.id
@@ -53,7 +55,7 @@ class RemoteCall(Op[T]):
         now_ms = self.performer.now_ms()
         opened = Entry(kind=self.kind, name=self.name, state=State.PENDING, payload=self.id, started_at=now_ms)
         try:
-            self.performer.spawn(self.path, opened, self._child)
+            self.spawned(self.performer.spawn(self.path, opened, self._child))
         except IdConflict as conflict:
             self._failure = self.performer.codec.failure(conflict)
             failed = Entry(
@@ -65,6 +67,9 @@ class RemoteCall(Op[T]):
                 ended_at=now_ms,
             )
             self.performer.checkpoint(self.path, failed)
+
+    def spawned(self, created: Created) -> None:
+        """The child is recorded; what is to be done with it besides is done here."""
 
     def ready(self) -> bool:
         return self._outcome() is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from durable_celery.worker.mirror import Mirror
 from durable_celery.worker.process import Process, tell_termination_apart
 from durable_celery.worker.publisher import Publisher, task_name
 from durable_celery.worker.task import PARKED, DurableTask
+from durable_celery.worker.tasks import CeleryTasks
 
 logger = logging.getLogger("durable_celery")
 Inline = Callable[[str, int, str, tuple[Any, ...], dict[str, Any]], Any]
@@ -44,6 +46,7 @@ class Binding:
         starter: Starter,
         inline: Inline,
         dependencies: Mapping[str, Any],
+        tasks: CeleryTasks,
     ) -> None:
         prefetch.prepare(app)
         self.app = app
@@ -53,6 +56,7 @@ class Binding:
         self.open_store = open_store
         self.inline = inline
         self.dependencies = dependencies
+        self.tasks = tasks
         self.publisher = Publisher(app)
         self.process = Process()
         self.children: Children | None = None
@@ -96,6 +100,7 @@ class Binding:
             max_entries=self.settings().max_entries,
             draining=self.process.draining,
             dependencies=self.dependencies,
+            tasks=self.tasks,
         )
         self._pid = os.getpid()
 
@@ -112,7 +117,7 @@ class Binding:
         def run(self: DurableTask, *args: Any, **kwargs: Any) -> Any:
             return DurableTask.run(self, *args, **kwargs)
 
-        run.__name__ = run.__qualname__ = registered.name.replace(".", "_")
+        run.__name__ = run.__qualname__ = re.sub(r"\W", "_", registered.name)  # Celery compiles it
         run.__doc__ = registered.fn.__doc__
         run.__module__ = getattr(registered.fn, "__module__", __name__)
         signature = signature_of(registered.fn)

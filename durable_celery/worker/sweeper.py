@@ -22,6 +22,7 @@ from durable_celery.worker import prefetch
 from durable_celery.worker.binding import Binding
 from durable_celery.worker.children import Children
 from durable_celery.worker.revoked import Revoked
+from durable_celery.worker.tender import Tender
 
 logger = logging.getLogger("durable_celery")
 
@@ -50,9 +51,11 @@ class Sweeper(bootsteps.StartStopStep):
         self._presence: Presence | None = None
         self._store: Store | None = None
         self._revoked = Revoked(self.binding.cancel)
+        self._tender = Tender(self.binding.tasks, lambda: self.binding.settings().max_attempts)
         self._checked = False
         self._attending = False
         self._sweep_at = 0.0
+        self._tend_at = 0.0
         self._rest_until = 0.0
 
     def start(self, worker: Any) -> None:
@@ -138,6 +141,9 @@ class Sweeper(bootsteps.StartStopStep):
         for promise_id in found.parked:
             self.binding.show_parked(promise_id)
         self.binding.publish(self._worth_publishing(found))
+        if time.monotonic() >= self._tend_at and not self.binding.process.draining():
+            self._tend_at = time.monotonic() + SWEEP_S
+            self._tender.look(store)
 
     def _worth_publishing(self, found: Sweep) -> Any:
         """Not more hints than executions: behind a long queue every sweep would add to it."""

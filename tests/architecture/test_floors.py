@@ -14,6 +14,7 @@ FLOORS = [
     ["errors"],
     ["clock", "ids", "telemetry", "promise", "presence"],
     ["codec"],
+    ["tending"],
     ["store"],
     ["retry"],
     ["journal", "registry", "settings"],

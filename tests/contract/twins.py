@@ -154,8 +154,21 @@ class Twins(RuleBasedStateMachine):
         digest=st.sampled_from(["d", "d", "e"]),
         other=st.sampled_from(["", "", "", *ROOTS, *EXTERNALS]),
         mirror=st.booleans(),
+        task=st.sampled_from([False, False, True]),
+        delay_ms=st.sampled_from([0, 0, 0, 4_000]),
     )
-    def spawn(self, pick: int, path: str, timeout_ms: int | None, digest: str, other: str, *, mirror: bool) -> None:
+    def spawn(
+        self,
+        pick: int,
+        path: str,
+        timeout_ms: int | None,
+        digest: str,
+        other: str,
+        delay_ms: int,
+        *,
+        mirror: bool,
+        task: bool,
+    ) -> None:
         attempt = self.attempt(pick)
         parent = attempt.local.id
         child_id = other or f"{parent}.{path}"
@@ -163,12 +176,14 @@ class Twins(RuleBasedStateMachine):
             return
         child = NewPromise(
             id=child_id,
-            function="f",
+            function="" if task else "f",
+            canvas="{}" if task else "",
             parent=parent,
             tree=child_id.split(".")[0],
             timeout_ms=timeout_ms,
+            delay_ms=delay_ms,
             digest=digest,
-            mirror=mirror,
+            mirror=mirror and not task,
         )
         cursor, entry = attempt.cursor, f">{child_id}"
         answer = self.held(attempt, lambda store, hold: store.spawn(hold, cursor, path, entry, child))
@@ -258,6 +273,17 @@ class Twins(RuleBasedStateMachine):
         if wanted:
             self.both(lambda store: store.mirrored(promise_ids))
 
+    @rule(limit=st.sampled_from([1, 100]))
+    def tend(self, limit: int) -> None:
+        self.both(lambda store: store.tend(limit))
+
+    @rule(pick=picks, sends=st.integers(1, 2))
+    def sent(self, pick: int, sends: int) -> None:
+        tended = self.local._rows.tend.all()
+        promise_id = tended[pick % len(tended)] if tended and pick % 5 else ALL[pick % len(ALL)]
+        if promise_id not in EXTERNALS:
+            self.both(lambda store: store.sent(promise_id, sends))
+
     @rule(promise_id=st.sampled_from(ALL))
     def read(self, promise_id: str) -> None:
         self.both(lambda store: store.read(promise_id))
@@ -291,11 +317,12 @@ def _indexes_of_local(store: LocalStore) -> dict[str, dict[str, float]]:
         "ready": {key: rows.ready._due[key] for key in rows.ready.all()},
         "lease": {key: rows.lease._due[key] for key in rows.lease.all()},
         "deadline": {key: rows.deadline._due[key] for key in rows.deadline.all()},
+        "tend": {key: rows.tend._due[key] for key in rows.tend.all()},
         "timer": {"|".join(key): rows.timer._due[key] for key in rows.timer.all()},
     }
 
 
 def _indexes_of_redis(store: RedisStore) -> dict[str, dict[str, float]]:
     client: Any = store.connection.client
-    names = ("ready", "lease", "deadline", "timer")
+    names = ("ready", "lease", "deadline", "tend", "timer")
     return {name: dict(client.zrange(store.prefix + name, 0, -1, withscores=True)) for name in names}

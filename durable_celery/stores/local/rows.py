@@ -6,15 +6,16 @@ Everything here runs inside one verb, under the store's lock.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
 from durable_celery import ids
-from durable_celery.errors import LeaseLost
+from durable_celery.errors import LeaseLost, PromiseNotFound
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.store import GRACE_MS, NewPromise, Ready
 from durable_celery.stores.local.index import Index
+from durable_celery.stores.local.records import delivery, record
 
 
 @dataclass(slots=True)
@@ -57,6 +58,7 @@ class Rows:
         self.lease: Index[str] = Index()
         self.ready: Index[str] = Index()
         self.timer: Index[tuple[str, str]] = Index()
+        self.tend: Index[str] = Index()
         self._expiring: list[tuple[int, str]] = []
         self.begin(0)
 
@@ -81,6 +83,12 @@ class Rows:
         if row.promise.state is State.PENDING and self.past(row):
             self.settle(row, verdict(row), "", at=row.promise.deadline_at)
         return row.promise.state
+
+    def known(self, promise_id: str) -> Row:
+        """The row after a passed deadline was applied; raises PromiseNotFound."""
+        if self.live(promise_id) is None:
+            raise PromiseNotFound(promise_id)
+        return self.by_id[promise_id]
 
     def past(self, row: Row) -> bool:
         return row.promise.deadline_at is not None and row.promise.deadline_at <= self.now
@@ -110,7 +118,7 @@ class Rows:
         """A new row; its deadline is not later than `latest`."""
         wanted = None if new.timeout_ms is None else self.now + new.timeout_ms
         deadline_at = min((at for at in (latest, wanted) if at is not None), default=None)
-        not_before_at = self.now + new.delay_ms if new.function and new.delay_ms > 0 else None
+        not_before_at = self.now + new.delay_ms if (new.function or new.canvas) and new.delay_ms > 0 else None
         row = self.by_id[new.id] = Row(record(new, self.now, deadline_at, not_before_at), new)
         row.journal.update(journal)
         row.cursor = sum(not path.endswith("!") for path, _ in journal)
@@ -122,6 +130,8 @@ class Rows:
             parent.pending += 1
         if new.function:
             self.ready.set(new.id, not_before_at or self.now + GRACE_MS)
+        elif new.canvas:
+            self.tend.set(new.id, self.now + max(new.delay_ms, GRACE_MS))
         self.live(new.id)
         return row
 
@@ -199,6 +209,11 @@ class Rows:
             self.ready.set(promise_id, self.now + GRACE_MS)
             if promise_id != self.fulfilling:
                 self.woken.append(promise_id)
+        if promise_id in self.tend:
+            if state in (State.CANCELED, State.TIMEDOUT):
+                self.tend.set(promise_id, self.now)
+            else:
+                self.tend.drop(promise_id)
         self.disarm(row)
         self.notices.append(promise_id)
         awaiters, row.awaiters = row.awaiters, {}
@@ -223,6 +238,14 @@ class Rows:
         row.set(phase=Phase.PARKED, reason=reason)
         self.notices.append(row.promise.id)
         self.parked.append(row.promise.id)
+
+    def mirrored(self, promise_ids: Iterable[str]) -> None:
+        """The outcomes of these were told to Celery."""
+        for promise_id in promise_ids:
+            row = self.by_id.get(promise_id)
+            if row is not None and row.promise.phase is Phase.DONE:
+                self.ready.drop(promise_id)
+                row.set(mirrored=True)
 
     def family(self, promise_id: str) -> list[str]:
         """A promise and all below it in its tree, parents before their children."""
@@ -257,6 +280,7 @@ class Rows:
     def _forget(self, promise_id: str, row: Row) -> None:
         del self.by_id[promise_id]
         self.ready.drop(promise_id)
+        self.tend.drop(promise_id)
         members = self.trees[row.promise.tree]
         del members[promise_id]
         if not members:
@@ -268,32 +292,3 @@ def verdict(row: Row) -> State:
     if row.promise.cancel_at == row.promise.deadline_at:
         return State.CANCELED
     return State.RESOLVED if row.new.timer else State.TIMEDOUT
-
-
-def delivery(outcome: Outcome) -> str:
-    """An outcome as an awaiter's journal keeps it."""
-    return f"{outcome.state.code}\n{outcome.value}"
-
-
-def record(new: NewPromise, now: int, deadline_at: int | None, not_before_at: int | None) -> Promise:
-    """The record that a new promise begins with."""
-    return Promise(
-        id=new.id,
-        state=State.PENDING,
-        phase=Phase.READY if new.function else Phase.NONE,
-        function=new.function,
-        version=new.version,
-        args=new.args,
-        digest=new.digest,
-        queue=new.queue,
-        priority=new.priority,
-        canvas=new.canvas,
-        parent=new.parent,
-        tree=new.tree or new.id,
-        tags=new.tags,
-        mirror=new.mirror,
-        key_for_create=new.key,
-        created_at=now,
-        deadline_at=deadline_at,
-        not_before_at=not_before_at,
-    )

@@ -1,7 +1,6 @@
 """LocalStore: the same verbs and the same answers, in this process's memory, under one lock.
 
-For tests, and for programs that want the model without a server. What it keeps
-ends with the process.
+For tests, and for programs that want the model without a server.
 """
 
 from __future__ import annotations
@@ -31,8 +30,10 @@ from durable_celery.store import (
     Sweep,
 )
 from durable_celery.stores.guards import check_groups, check_settleable
-from durable_celery.stores.local import cancelling, sweeping, waiting
+from durable_celery.stores.local import cancelling, sweeping, tending, waiting
 from durable_celery.stores.local.rows import Rows
+from durable_celery.stores.local.watching import Watchers
+from durable_celery.tending import Tended
 
 
 class LocalStore:
@@ -42,7 +43,7 @@ class LocalStore:
         self.clock = clock or SystemClock()
         self._lock = threading.RLock()
         self._rows = Rows()
-        self._watching: dict[str, list[Callable[[], None]]] = {}
+        self._watchers = Watchers(self._lock)
 
     @contextmanager
     def _verb(self) -> Iterator[Rows]:
@@ -54,7 +55,7 @@ class LocalStore:
                 try:
                     yield self._rows
                 finally:
-                    notify = [each for settled in self._rows.notices for each in self._watching.get(settled, ())]
+                    notify = [each for settled in self._rows.notices for each in self._watchers.of(settled)]
         finally:
             for each in notify:
                 each()
@@ -255,22 +256,23 @@ class LocalStore:
 
     def resume(self, promise_id: str) -> tuple[Ready, ...]:
         with self._verb() as rows:
-            state = rows.live(promise_id)
-            if state is None:
-                raise PromiseNotFound(promise_id)
-            row = rows.by_id[promise_id]
-            if state is State.PENDING and row.promise.phase is Phase.PARKED:
+            row = rows.known(promise_id)
+            if row.promise.state is State.PENDING and row.promise.phase is Phase.PARKED:
                 row.set(crashes=0, reason="")
                 rows.wake(row)
             return rows.publishable()
 
     def mirrored(self, promise_ids: Iterable[str]) -> None:
         with self._verb() as rows:
-            for promise_id in promise_ids:
-                row = rows.by_id.get(promise_id)
-                if row is not None and row.promise.phase is Phase.DONE:
-                    rows.ready.drop(promise_id)
-                    row.set(mirrored=True)
+            rows.mirrored(promise_ids)
+
+    def tend(self, limit: int = 100) -> Tended:
+        with self._verb() as rows:
+            return Tended(rows.now, tuple(tending.look(rows, limit)))
+
+    def sent(self, promise_id: str, sends: int) -> None:
+        with self._verb() as rows:
+            tending.sent(rows, promise_id, sends)
 
     def get(self, promise_id: str) -> Promise:
         return self.read(promise_id)[0]
@@ -283,17 +285,7 @@ class LocalStore:
             return rows.projected(row), dict(row.journal)
 
     def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
-        with self._lock:
-            self._watching.setdefault(promise_id, []).append(notify)
-        return lambda: self._unwatch(promise_id, notify)
-
-    def _unwatch(self, promise_id: str, notify: Callable[[], None]) -> None:
-        with self._lock:
-            waiting = self._watching.get(promise_id, [])
-            if notify in waiting:
-                waiting.remove(notify)
-            if not waiting:
-                self._watching.pop(promise_id, None)
+        return self._watchers.watch(promise_id, notify)
 
     def presence(self, node: str) -> Alone:
         return Alone()

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from durable_celery.errors import PromiseNotFound
 from durable_celery.promise import Outcome, Phase, State
 from durable_celery.store import Await, Group
-from durable_celery.stores.local.rows import Registration, Row, Rows, delivery
+from durable_celery.stores.local.records import delivery
+from durable_celery.stores.local.rows import Registration, Row, Rows
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 | `lease`          | zset   | id to when its lease ends                        | permanent             |
 | `deadline`       | zset   | id to its deadline                               | permanent             |
 | `timer`          | zset   | `<id>|<path>` to when it is due                  | permanent             |
+| `tend`           | zset   | id of a task child to when it is looked at       | permanent             |
 | `workers`        | zset   | node to when it was last seen                    | permanent             |
 | `clock`          | string | for tests only: milliseconds to add, or `@<now>` | tests                 |
 
@@ -63,13 +64,15 @@ FIELDS: Final = {
     "not_before_at": "nb",
     "cancel_at": "cx",
     "progress": "pg",
+    "sent_at": "sd",
+    "sends": "ns",
 }
-#: Used by the scripts only: bo how often the hint was published, g<n> what group n still waits for,
+#: Used by the scripts only: bo how often it was published or looked at, g<n> what group n still waits for,
 #: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled,
 #: pc how many of its children are pending, ch that its body was told of a cancellation.
 INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch")
 #: Keys without a lifetime, beside what belongs to a pending promise.
-PERMANENT: Final = ("ready", "lease", "deadline", "timer", "workers", "clock")
+PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "workers", "clock")
 
 
 def prefix(name: str, partition: int) -> str:

@@ -9,6 +9,14 @@ from durable_celery.promise import Phase, Promise, State
 from durable_celery.store import NewPromise, Ready
 from durable_celery.stores.redis.keys import FIELDS
 
+#: Fields of a record that are a text, empty when missing.
+_TEXTS = (
+    *("function", "args", "digest", "value", "queue", "priority", "canvas", "parent", "tree"),
+    *("reason", "tags", "progress", "key_for_create", "key_for_settle"),
+)
+#: Fields that are an instant, None when missing.
+_INSTANTS = ("started_at", "not_before_at", "cancel_at", "sent_at")
+
 
 def pairs(flat: Sequence[Any]) -> dict[str, Any]:
     """`[k, v, k, v]` as a mapping; also takes a mapping, which newer protocols answer."""
@@ -21,43 +29,30 @@ def promise(promise_id: str, flat: Sequence[Any], now_ms: int | None = None) -> 
     """A record. With `now_ms` it is projected: a passed deadline reads as settled."""
     h = pairs(flat)
     get = h.get
-    state, settled_at = State.of(h["s"]), _number(get("z"))
-    deadline_at = _number(get("d"))
+    state, settled_at, deadline_at = State.of(h["s"]), _number(get("z")), _number(get("d"))
     phase = Phase(get("t", "-"))
     if now_ms is not None and state is State.PENDING and deadline_at is not None and deadline_at <= now_ms:
         state, settled_at = _verdict(h), deadline_at
         phase = Phase.NONE if phase is Phase.NONE else Phase.DONE
+    texts: dict[str, Any] = {name: get(FIELDS[name], "") for name in _TEXTS}
+    instants: dict[str, Any] = {name: _number(get(FIELDS[name])) for name in _INSTANTS}
     return Promise(
         id=promise_id,
         state=state,
         phase=phase,
-        function=get("f", ""),
         version=int(get("v", 1)),
-        args=get("a", ""),
-        digest=get("dg", ""),
-        value=get("o", ""),
-        queue=get("q", ""),
-        priority=get("pr", ""),
-        canvas=get("cv", ""),
-        parent=get("p", ""),
-        tree=get("rt", ""),
         holder=get("w") if phase is Phase.ACQUIRED else None,
         attempt=int(get("e", 0)),
         crashes=int(get("cr", 0)),
-        reason=get("why", ""),
         running=get("run", "") if state is State.PENDING else "",
-        tags=get("tg", ""),
-        key_for_create=get("k", ""),
-        key_for_settle=get("K", ""),
         mirror=get("m") == "1",
         mirrored=get("md") == "1",
         created_at=int(get("c", 0)),
-        started_at=_number(get("st")),
         settled_at=settled_at,
         deadline_at=deadline_at,
-        not_before_at=_number(get("nb")),
-        cancel_at=_number(get("cx")),
-        progress=get("pg", ""),
+        sends=int(get("ns", 0)),
+        **texts,
+        **instants,
     )
 
 

@@ -33,6 +33,7 @@ from durable_celery.stores.redis.connection import Connection, connect
 from durable_celery.stores.redis.keys import prefix
 from durable_celery.stores.redis.presence import RedisPresence
 from durable_celery.stores.redis.watch import Watcher
+from durable_celery.tending import Tended
 
 #: Seconds a call may take in a web request before StoreUnavailable.
 DEFAULT_PATIENCE_S = 2.0
@@ -200,6 +201,13 @@ class RedisStore:
 
     def mirrored(self, promise_ids: Iterable[str]) -> None:
         self._run("mirrored", list(promise_ids))
+
+    def tend(self, limit: int = 100) -> Tended:
+        now_ms, *rows = self._run("tend", limit=limit, max_backoff=MAX_BACKOFF_MS)
+        return Tended(int(now_ms), tuple(records.promise(promise_id, record) for promise_id, record in rows))
+
+    def sent(self, promise_id: str, sends: int) -> None:
+        self._run("sent", id=promise_id, sends=sends)
 
     def get(self, promise_id: str) -> Promise:
         return self._read(promise_id, with_journal=False)[0]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signature
 
 from durable_celery import Context, Durable, Function
 from tests.acceptance.workers import ledger
@@ -232,10 +232,55 @@ def calls_nobody(ctx: Context) -> None:
     ctx.run("nobody").get()
 
 
+# Durable bodies that call ordinary tasks
+
+
+def asks_plain(ctx: Context, sig: dict[str, Any], options: dict[str, Any]) -> Any:
+    return ctx.rpc(signature(sig)).options(**options).get()
+
+
+def asks_generator(ctx: Context, sig: dict[str, Any], options: dict[str, Any]) -> Generator[Any, Any, Any]:
+    child = ctx.begin_rpc(signature(sig)) if not options else ctx.rpc(signature(sig)).options(**options)
+    return (yield child)
+
+
+async def asks_async(ctx: Context, sig: dict[str, Any], options: dict[str, Any]) -> Any:
+    return await ctx.rpc(signature(sig)).options(**options)
+
+
+async def asks_and_catches(ctx: Context, sig: dict[str, Any], options: dict[str, Any]) -> list[str]:
+    try:
+        return [await ctx.rpc(signature(sig)).options(**options)]
+    except Exception as error:
+        return [type(error).__name__, str(error)]
+
+
+async def asks_many(ctx: Context, count: int) -> int:
+    """The sum of as many ordinary tasks' values."""
+    add = ctx.get_dependency("app").tasks["add"]
+    return sum(await ctx.gather(*(ctx.rpc(add, number, 1) for number in range(count))))
+
+
+def asks_and_is_killed(ctx: Context, sig: dict[str, Any], send: bool) -> Any:
+    """Its process dies when the child is recorded, and sent or not, but not noted as sent."""
+    child: Any = ctx.rpc(signature(sig))
+
+    def die(created: Any) -> None:
+        if send:
+            child._tasks.signature(created.promise).apply_async()
+            while not ledger.Ledger(Path(os.environ["LEDGER"])).count(sig["args"][0], "start"):
+                time.sleep(GATE_PAUSE_S)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child.spawned = die
+    return child.get()
+
+
 DURABLE: tuple[Callable[..., Any], ...] = (
     *(walk_plain, walk_generator, walk_async),
     *(echo, plus_plain, plus_generator, plus_async, fails, awaits_promise, naps),
     *(total, fibonacci, mixture, errand, booking, trip),
+    *(asks_plain, asks_generator, asks_async, asks_and_catches, asks_many, asks_and_is_killed),
     *(poisoned, quits, returns_an_object, step_returns_an_object, passes_an_object, calls_nobody),
 )
 
@@ -274,6 +319,23 @@ def third_time_lucky(self: Any, name: str) -> str:
     return "done"
 
 
+def works(name: str, value: Any, gate: str = "") -> Any:
+    """Takes as long as its gate is closed."""
+    tell(name, "start")
+    while gate and not is_open(gate):
+        time.sleep(GATE_PAUSE_S)
+    tell(name, "done", value=value)
+    return value
+
+
+def closes(message: str) -> None:
+    raise ShopClosed(message)
+
+
+def gives_an_object() -> object:
+    return object()
+
+
 # Wiring
 
 
@@ -295,9 +357,12 @@ def project(broker: str, store: str, **conf: Any) -> Project:
     app.conf.update(broker_connection_retry_on_startup=True, **conf)
     durable = Durable(app)
     functions = {body.__name__: durable.register(body) for body in DURABLE}
-    for ordinary in (add, add_all, note, note_error, note_failed_id):
-        app.task(name=ordinary.__name__)(ordinary)
-    app.task(name="third_time_lucky", bind=True, max_retries=3)(third_time_lucky)
+    durable.set_dependency("app", app)
+    for ordinary in (add, add_all, note, note_error, note_failed_id, works, closes, gives_an_object):
+        app.task(name=ordinary.__name__, shared=False)(ordinary)
+    app.task(name="works_late", shared=False, acks_late=True)(works)
+    app.task(name="works_silently", shared=False, ignore_result=True)(works)
+    app.task(name="third_time_lucky", shared=False, bind=True, max_retries=3)(third_time_lucky)
     app.finalize()
     return Project(app, durable, functions)
 

@@ -10,8 +10,9 @@ local function birth(id, timeout_ms, delay_ms, latest, first)
     redis.call('ZADD', P .. 't:' .. h[2], 1, id)
     if h[3] then redis.call('HINCRBY', P .. 'r:' .. h[3], 'pc', 1) end
   end
+  local delay = tonumber(delay_ms)
+  if h[1] == '-' and redis.call('HEXISTS', r, 'cv') == 1 then begin_tending(id, delay) end
   if h[1] == 'Y' then
-    local delay = tonumber(delay_ms)
     if delay > 0 then redis.call('HSET', r, 'nb', now + delay) end
     redis.call('ZADD', P .. 'ready', now + (delay > 0 and delay or GRACE), id)
   end

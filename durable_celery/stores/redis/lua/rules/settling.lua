@@ -30,6 +30,7 @@ settle = function(id, state, value, at)
   else
     redis.call('ZREM', P .. 'ready', id)
   end
+  if h[1] == '-' then end_tending(id, state) end
   disarm(id, h[3])
   redis.call('PUBLISH', P .. 'done:' .. id, state)
   local awaiters = redis.call('HGETALL', P .. 'cb:' .. id)

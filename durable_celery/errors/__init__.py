@@ -8,9 +8,29 @@ suspension or a lost lease.
 
 from __future__ import annotations
 
-
-class DurableError(Exception):
-    """The root of everything durable_celery raises for users."""
+from durable_celery.errors.base import DurableError as DurableError
+from durable_celery.errors.base import OfPromise
+from durable_celery.errors.control import (
+    Abandoned as Abandoned,
+)
+from durable_celery.errors.control import (
+    ControlFlow as ControlFlow,
+)
+from durable_celery.errors.control import (
+    Interrupted as Interrupted,
+)
+from durable_celery.errors.control import (
+    LeaseLost as LeaseLost,
+)
+from durable_celery.errors.control import (
+    Parking as Parking,
+)
+from durable_celery.errors.control import (
+    Released as Released,
+)
+from durable_celery.errors.control import (
+    Suspended as Suspended,
+)
 
 
 class InvalidId(DurableError, ValueError):
@@ -21,12 +41,8 @@ class InvalidName(DurableError, ValueError):
     """Raised when a function is registered under a name that is taken or not legal."""
 
 
-class PromiseNotFound(DurableError, LookupError):
+class PromiseNotFound(OfPromise, LookupError):
     """Raised when no promise with that id is known to the store."""
-
-    def __init__(self, promise_id: str) -> None:
-        super().__init__(promise_id)
-        self.promise_id = promise_id
 
     def __str__(self) -> str:
         return f"no promise with the id {self.promise_id!r} is known to this store"
@@ -96,12 +112,8 @@ class AlreadyExists(DurableError):
         return f"a promise with the id {self.promise_id!r} exists already and is {self.state}"
 
 
-class NotExternal(DurableError):
+class NotExternal(OfPromise):
     """Raised when an execution's own promise is resolved or rejected from outside."""
-
-    def __init__(self, promise_id: str) -> None:
-        super().__init__(promise_id)
-        self.promise_id = promise_id
 
     def __str__(self) -> str:
         return (
@@ -176,26 +188,33 @@ class RetryLater(DurableError):
         return self.message or f"to be tried again in {self.seconds} s"
 
 
-class Cancelled(DurableError):
+class Cancelled(OfPromise):
     """Raised where the result of a cancelled promise is asked for."""
-
-    def __init__(self, promise_id: str) -> None:
-        super().__init__(promise_id)
-        self.promise_id = promise_id
 
     def __str__(self) -> str:
         return f"{self.promise_id!r} was cancelled"
 
 
-class TimedOut(DurableError):
+class TimedOut(OfPromise):
     """Raised where the result of a promise is asked for whose deadline has passed."""
-
-    def __init__(self, promise_id: str) -> None:
-        super().__init__(promise_id)
-        self.promise_id = promise_id
 
     def __str__(self) -> str:
         return f"{self.promise_id!r} was not settled before its deadline"
+
+
+class TaskLost(DurableError):
+    """Raised where a Celery task is waited for of which nothing was heard for too long; it may have run."""
+
+    def __init__(self, promise_id: str, task: str, seconds: float) -> None:
+        super().__init__(promise_id, task, seconds)
+        self.promise_id, self.task, self.seconds = promise_id, task, seconds
+
+    def __str__(self) -> str:
+        return (
+            f"nothing was heard of the Celery task {self.task} ({self.promise_id!r}) for {self.seconds:g} s and no "
+            'worker has it; see whether it took effect. .options(lost="resend") is for tasks that may run twice, '
+            "lost_after=… for those that wait longer in their queue"
+        )
 
 
 class Parked(DurableError):
@@ -275,39 +294,3 @@ class HistoryTooLong(DurableError):
             f"let it end at {self.where} with `return ctx.continue_as(…)`, which goes on with a new journal, "
             "or raise the limit"
         )
-
-
-class ControlFlow(BaseException):
-    """The engine's own signals. Do not catch; a bare `except:` around an operation must re-raise."""
-
-
-class Suspended(ControlFlow):
-    """Raised through a body that waits for something that is not there yet; it will be replayed."""
-
-
-class Released(ControlFlow):
-    """Raised through a body whose worker shuts down; another worker goes on at the same operation."""
-
-
-class LeaseLost(ControlFlow):
-    """Raised through a body whose lease another worker has, or whose promise is settled."""
-
-
-class Parking(ControlFlow):
-    """Raised through a body that cannot go on as it is written; carries the error that says why."""
-
-    def __init__(self, reason: DurableError) -> None:
-        super().__init__(str(reason))
-        self.reason_text = str(reason)
-
-
-class Abandoned(ControlFlow):
-    """Raised through a local child whose time was up; its outcome is recorded already."""
-
-
-class Interrupted(ControlFlow):
-    """Raised through a body when the store failed in a way that is not the body's: carries the error."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
