@@ -22,13 +22,13 @@ PATIENT = RetryPolicy(max_attempts=5, initial=0.1)
 def export(ctx: Context, name: str, seconds: float) -> str:
     deadline = ctx.time().get() + seconds  # recorded: the same deadline whichever worker goes on
     job = ctx.run(submit, name).options(retry=PATIENT).get()
-    pause = 0.3
+    pause = 1.2
     while ctx.time().get() < deadline:
-        ctx.sleep(pause).get()  # longer than a second, and nobody is held by it
+        ctx.sleep(pause).get()  # nobody is held by it, and a month costs no more
         status = ctx.run(poll, job).options(retry=PATIENT).get()
         if status["state"] == "done":
             return str(status["url"])
-        pause = min(pause * 1.8, 60)
+        pause = min(pause * 1.2, 60)
     return f"{name} was not ready within {seconds:g} s"
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-#: What GET says of the job "sales", in turn; of every other job it says "working" for ever.
-ANSWERS = [200, 503, 200, 429, 200]
+#: What GET says of the job "sales", in turn; "held" is not answered before the story says so.
+ANSWERS = ["working", "held", "503", "429", "working", "done"]
 
 
 class Exports(ThreadingHTTPServer):
@@ -22,6 +22,7 @@ class Exports(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.jobs: dict[str, str] = {}
         self.asked: Counter[str] = Counter()
+        self.let_go = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -36,10 +37,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name = self.path.rpartition("/")[2]
         self.server.asked[name] += 1
-        turn = self.server.asked[name]
-        code = ANSWERS[turn - 1] if name == "sales" and turn <= len(ANSWERS) else 200
-        done = name == "sales" and turn > len(ANSWERS)
-        self.answer(code, {"state": "done", "url": "/files/sales.csv"} if done else {"state": "working"})
+        said = ANSWERS[self.server.asked[name] - 1] if name == "sales" else "working"
+        if said == "held":
+            self.server.let_go.wait()
+        elif said.isdigit():
+            self.answer(int(said), {})
+        else:
+            self.answer(200, {"state": said, "url": f"/files/{name}.csv"})
 
     def answer(self, code: int, body: dict[str, str]) -> None:
         self.send_response(code)
