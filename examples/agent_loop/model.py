@@ -11,7 +11,7 @@ from typing import Any
 from durable_celery import Context
 
 TURNS = 30
-SECONDS = 0.08
+SECONDS = 0.05
 #: A line for every time that it was asked: by whom, and at which turn.
 ASKED = Path("asked.txt")
 

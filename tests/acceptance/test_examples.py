@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import uuid
@@ -36,14 +37,18 @@ def says(line: str, shown: str) -> bool:
     return re.fullmatch(".+?".join(map(re.escape, shown.split("…"))), line) is not None
 
 
-def marked(mark: str) -> list[str]:
-    """The commands of all processes that descend from the one that was given the mark."""
+def alive(mark: str, folder: Path) -> list[str]:
+    """The commands of all processes that descend from the one that was given the mark.
+
+    A Redis writes its title over its environment, so it is known by the folder that it works in.
+    """
     wanted, found = f"{MARK}={mark}".encode(), []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
             try:
-                if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                    found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                inside = (process / "cwd").readlink().is_relative_to(folder)
+                if inside or wanted in (process / "environ").read_bytes().split(b"\0"):
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
             except OSError:
                 continue
     return found
@@ -68,8 +73,31 @@ def test_an_example_tells_the_story_of_its_readme(folder: Path, tmp_path: Path) 
     rest = iter(said)
     missing = next((wanted for wanted in shown if not any(says(line, wanted) for line in rest)), None)
     assert missing is None, f"not said, or not in this order: {missing!r}\n{done.stdout}"
-    assert wait_until(lambda: not marked(mark), 5), marked(mark)
+    assert wait_until(lambda: not alive(mark, tmp_path), 5), alive(mark, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_story_that_is_interrupted_leaves_nothing_running(end: signal.Signals, tmp_path: Path) -> None:
+    mark = uuid.uuid4().hex
+    env = {**os.environ, MARK: mark, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    argv = [sys.executable, "-m", "examples.approval"]
+    story = subprocess.Popen(
+        argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert story.stdout is not None
+    story.stdout.readline()
+    commands = "\n".join(alive(mark, tmp_path))
+    assert "celery" in commands
+    assert "redis" in commands or "valkey" in commands
+
+    story.send_signal(end)
+    _, errors = story.communicate(timeout=60)
+
+    assert story.returncode != 0
+    assert "Traceback" not in errors
+    assert wait_until(lambda: not alive(mark, tmp_path), 5), alive(mark, tmp_path)
+    assert end is signal.SIGKILL or list(tmp_path.iterdir()) == []
 
 
 def test_a_story_that_is_not_as_told_ends_with_an_error(tmp_path: Path) -> None:
