@@ -48,9 +48,11 @@ class Starter:
         """Record and publish. Attaches to an execution of the same call; raises IdConflict for another one."""
         created = self.record(promise_id, function, version, args, kwargs, options, canvas)
         p = created.promise
-        if created.fresh and not options.delay_ms:
+        if created.fresh:
+            # Nothing is ready before a delay is over; but who sweeps in this process has to begin.
+            row = Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)
             try:
-                self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
+                self._publish([] if options.delay_ms else [row])
             except Exception as error:
                 logger.warning("%s is recorded but could not be published now; a sweep will do it: %s", p.id, error)
         return created

@@ -137,6 +137,12 @@ def test_a_handle_is_not_the_value_and_says_so(durable: Durable) -> None:
             use()
 
 
+def test_a_delayed_start_begins_by_itself_when_it_is_due(durable: Durable) -> None:
+    handle = durable.register(_one).options(delay=0.1).run("later-1")
+    assert handle.status == "queued"
+    assert handle.result(timeout=10) == 1
+
+
 def test_arguments_that_do_not_fit_are_refused_at_the_start(durable: Durable) -> None:
     with pytest.raises(TypeError):
         durable.register(_one).run("x-1", "too", "many")
