@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from durable_celery.beginning import Beginning
 from durable_celery.cancellation import Cancellation
 from durable_celery.clock import Clock
 from durable_celery.codec import Codec
@@ -25,11 +25,11 @@ from durable_celery.errors import (
 from durable_celery.fence import Fence
 from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Keeper
-from durable_celery.op import Op, Tasks
+from durable_celery.op import Op, Spawning, Tasks
 from durable_celery.operations.run import LocalCall
 from durable_celery.registry import Registry
 from durable_celery.retry import NEVER, RetryPolicy
-from durable_celery.store import Claimed, Created, NewPromise, Ready, Store
+from durable_celery.store import Claimed, Ready, Store
 
 logger = logging.getLogger("durable_celery")
 T = TypeVar("T")
@@ -80,8 +80,8 @@ class Attempt:
         self._blocked: dict[int, Op[Any]] = {}
         self._running = 0
         self._abandoned: set[str] = set()
-        self._put_off: deque[Op[Any]] = deque()
         self.fence = Fence(self.hold, self.journal, store, clock, publish, self._changed, self._close)
+        self._beginning = Beginning(self.fence, clock, self.find, self.admit)
         self.cancellation = Cancellation(self.journal, asked=claimed.promise.cancel_at is not None)
 
     def now_ms(self) -> int:
@@ -126,8 +126,17 @@ class Attempt:
         if self.fence.checkpoint(path, entry):
             self.cancelled()
 
-    def spawn(self, path: str, entry: Entry, child: NewPromise) -> Created:
-        return self.fence.spawn(path, entry, child)
+    def spawn(self, calls: Sequence[Spawning]) -> None:
+        self._beginning.spawn(calls)
+
+    def begin_all(self, ops: Sequence[Op[Any]]) -> None:
+        self._beginning.begin_all(ops)
+
+    def later(self, op: Op[Any]) -> None:
+        self._beginning.later(op)
+
+    def flush(self) -> None:
+        self._beginning.flush()
 
     def start(self, op: Op[Any]) -> None:
         assert isinstance(op, LocalCall)
@@ -137,14 +146,6 @@ class Attempt:
             self._running += 1
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(self._strand, op), name=f"durable-{op.step_id}", daemon=True).start()
-
-    def later(self, op: Op[Any]) -> None:
-        self.flush()
-        self._put_off.append(op)
-
-    def flush(self) -> None:
-        while self._put_off:
-            self._put_off.popleft().begin()
 
     def progress(self, text: str) -> None:
         if not self.journal.replaying:

@@ -243,7 +243,6 @@ class Context:
         return op
 
     def _next(self) -> str:
-        self._performer.flush()
         self._count += 1
         return f"{self._path}.{self._count}" if self._path else str(self._count)
 

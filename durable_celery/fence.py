@@ -11,7 +11,7 @@ from durable_celery.clock import Clock
 from durable_celery.errors import ControlFlow, IdConflict, Interrupted, LeaseLost, PromiseNotFound
 from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Lease
-from durable_celery.store import Created, Group, Hold, NewPromise, Ready, Store, Suspension
+from durable_celery.store import Birth, Created, Group, Hold, NewPromise, Ready, Store, Suspension
 
 T = TypeVar("T")
 _PROGRESS_PAUSE_MS = 100.0
@@ -49,20 +49,32 @@ class Fence:
     def checkpoint(self, path: str, entry: Entry) -> bool:
         """Record an entry; answers whether the execution is cancelled."""
         entries = [(path, entry.encode())]
-        cancelled = self._write(path, entry, lambda: self._store.checkpoint(self._hold, self._journal.cursor, entries))
+
+        def write() -> bool:
+            cancelled = self.call(lambda: self._store.checkpoint(self._hold, self._journal.cursor, entries))
+            self._journal.add(path, entry)
+            return cancelled
+
+        cancelled = self._write(write)
         telemetry.emit(telemetry.STEP_RECORDED, id=self._hold.id, path=path, entry=entry)
         return cancelled
 
-    def spawn(self, path: str, entry: Entry, child: NewPromise) -> Created:
-        """Record an entry with the promise that it refers to, and hint that this is ready."""
-        text = entry.encode()
-        created = self._write(
-            path, entry, lambda: self._store.spawn(self._hold, self._journal.cursor, path, text, child)
-        )
-        p = created.promise
-        if created.fresh and child.function and not child.delay_ms and not p.state.settled:
-            self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
-        return created
+    def spawn(self, opened: Sequence[tuple[str, Entry, NewPromise]]) -> list[Created | IdConflict]:
+        """Record entries with the promises that they refer to, and hint that these are ready."""
+        births = [Birth(path, entry.encode(), child) for path, entry, child in opened]
+
+        def write() -> list[Created | IdConflict]:
+            found = self.call(lambda: self._store.spawn(self._hold, self._journal.cursor, births))
+            for (path, entry, _), created in zip(opened, found, strict=True):
+                if isinstance(created, Created):
+                    self._journal.add(path, entry)
+            return found
+
+        found = self._write(write)
+        new = [each.promise for each in found if isinstance(each, Created) and each.fresh]
+        ready = [p for p in new if p.function and p.not_before_at is None and not p.state.settled]
+        self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas) for p in ready])
+        return found
 
     def progress(self, text: str) -> None:
         """Say how far it is: at most ten times a second, and the last word before it leaves."""
@@ -111,14 +123,13 @@ class Fence:
         self._lost = LeaseLost(self._hold.id)
         self._ended(self._lost)
 
-    def _write(self, path: str, entry: Entry, call: Callable[[], T]) -> T:
-        """A call that adds an entry, and renews the lease."""
+    def _write(self, write: Callable[[], T]) -> T:
+        """A call that adds entries, and renews the lease."""
         with self._turn:
             if self._lost is not None:
                 raise self._lost
             asked_ms = self._clock.monotonic_ms()
-            answer = self.call(call)
-            self._journal.add(path, entry)
+            answer = write()
         if self.lease is not None:  # counted from when it was asked for: the reply may have waited for a frozen process
             self.lease.renewed_ms = asked_ms
         return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from durable_celery import clock, ids
 from durable_celery.codec import Codec
-from durable_celery.errors import DurableError
+from durable_celery.errors import DurableError, IdConflict
 from durable_celery.journal import Entry, Journal, scope_of
 from durable_celery.promise import Promise
 from durable_celery.registry import Registry
@@ -72,6 +72,16 @@ class Tasks(Protocol):
         """Publish the message of a task child. Never raises: a sweep does what could not be done now."""
 
 
+class Spawning(Protocol):
+    """An operation that makes a promise."""
+
+    def opened(self) -> tuple[str, Entry, NewPromise]:
+        """Its position, its entry, and the promise."""
+
+    def spawned(self, found: Created | IdConflict) -> None:
+        """What came of it."""
+
+
 class Performer(Protocol):
     """What an operation asks of the attempt that it belongs to."""
 
@@ -96,8 +106,11 @@ class Performer(Protocol):
     def checkpoint(self, path: str, entry: Entry) -> None:
         """Record an entry, fenced."""
 
-    def spawn(self, path: str, entry: Entry, child: NewPromise) -> Created:
-        """Record an entry and create the promise it refers to, fenced; hint that it is ready."""
+    def spawn(self, calls: Sequence[Spawning]) -> None:
+        """Record each with the promise it refers to, fenced; hint that these are ready. Tells each what came of it."""
+
+    def begin_all(self, ops: Sequence[Op[Any]]) -> None:
+        """Begin all, new remote children together."""
 
     def start(self, op: Op[Any]) -> None:
         """Execute a local child on a thread of its own."""

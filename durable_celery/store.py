@@ -12,11 +12,13 @@ verb does, so a deadline wins at its instant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from durable_celery.errors import IdConflict
+from durable_celery.looking import Looking
 from durable_celery.presence import Presence
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.tending import Tending
@@ -71,6 +73,14 @@ class Ready:
     priority: str
     canvas: str
     attempts: int = 0
+
+
+class Birth(NamedTuple):
+    """What `spawn` is told of one child: its entry in the parent's journal, and the new promise."""
+
+    path: str
+    entry: str
+    child: NewPromise
 
 
 class Creation(StrEnum):
@@ -185,7 +195,7 @@ class Sweep:
     parked: tuple[str, ...] = ()
 
 
-class Store(Tending, Protocol):
+class Store(Tending, Looking, Protocol):
     """Everything the engine and the doors ask of a store."""
 
     def check(self) -> None:
@@ -208,12 +218,12 @@ class Store(Tending, Protocol):
         Answers whether the execution is cancelled.
         """
 
-    def spawn(self, hold: Hold, cursor: int, path: str, entry: str, child: NewPromise) -> Created:
-        """T4. A checkpoint and the creation of a child in one step.
+    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Created | IdConflict]:
+        """T4. For each birth, in order: a checkpoint and the creation of a child in one step.
 
-        The child's deadline is not later than the parent's. An id that exists is
-        attached to; when function or digest differ nothing is written and
-        IdConflict is raised.
+        The deadline of a child in the same tree is not later than the parent's. An
+        id that exists is attached to; when function or digest differ nothing is
+        written for it, and IdConflict answered.
         """
 
     def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
@@ -280,18 +290,6 @@ class Store(Tending, Protocol):
 
     def mirrored(self, promise_ids: Iterable[str]) -> None:
         """T19. The outcomes of these executions were told to Celery; no need to publish them again."""
-
-    def get(self, promise_id: str) -> Promise:
-        """The record, projected; raises PromiseNotFound."""
-
-    def read(self, promise_id: str) -> tuple[Promise, dict[str, str]]:
-        """The record and the journal, in one look; raises PromiseNotFound."""
-
-    def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
-        """Call `notify` (from any thread) when the promise may have settled or was parked; returns what ends it.
-
-        A hint only: whoever waits also looks from time to time.
-        """
 
     def presence(self, node: str) -> Presence:
         """The presence of one worker, by its node name."""

@@ -41,8 +41,7 @@ class Gather(Op[list[Any]]):
     def begin(self) -> None:
         if not self.begun:
             self.begun = True
-            for op in self._ops:
-                op.begin()
+            self.performer.begin_all(self._ops)
 
     def mark_awaited(self) -> None:
         super().mark_awaited()

@@ -51,25 +51,27 @@ class RemoteCall(Op[T]):
             if entry.outcome is None:
                 self.id = entry.payload
             return
-        self.performer.admit()
+        self.performer.spawn([self])
+
+    def opened(self) -> tuple[str, Entry, NewPromise]:
         now_ms = self.performer.now_ms()
         opened = Entry(kind=self.kind, name=self.name, state=State.PENDING, payload=self.id, started_at=now_ms)
-        try:
-            self.spawned(self.performer.spawn(self.path, opened, self._child))
-        except IdConflict as conflict:
-            self._failure = self.performer.codec.failure(conflict)
-            failed = Entry(
-                kind=self.kind,
-                name=self.name,
-                state=self._failure.state,
-                payload=self._failure.value,
-                started_at=now_ms,
-                ended_at=now_ms,
-            )
-            self.performer.checkpoint(self.path, failed)
+        return self.path, opened, self._child
 
-    def spawned(self, created: Created) -> None:
-        """The child is recorded; what is to be done with it besides is done here."""
+    def spawned(self, found: Created | IdConflict) -> None:
+        if isinstance(found, Created):
+            return
+        now_ms = self.performer.now_ms()
+        self._failure = self.performer.codec.failure(found)
+        failed = Entry(
+            kind=self.kind,
+            name=self.name,
+            state=self._failure.state,
+            payload=self._failure.value,
+            started_at=now_ms,
+            ended_at=now_ms,
+        )
+        self.performer.checkpoint(self.path, failed)
 
     def ready(self) -> bool:
         return self._outcome() is not None

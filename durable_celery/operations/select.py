@@ -27,8 +27,7 @@ class Choice(Op[T]):
         self.chosen: int | None = None
 
     def start(self, entry: Entry | None) -> None:
-        for _, op in self.named:
-            op.begin()
+        self.performer.begin_all([op for _, op in self.named])
         if entry is not None:
             self.chosen = int(entry.payload)
 

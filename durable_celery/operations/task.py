@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from durable_celery.errors import IdConflict
 from durable_celery.journal import Entry
 from durable_celery.op import CallOptions, Performer, TaskCallText, Tasks
 from durable_celery.operations.rpc import RemoteCall
@@ -40,14 +41,14 @@ class TaskCall(RemoteCall[Any]):
         self._options = replace(self._options, **options.said())
         self._pack()
 
-    def start(self, entry: Entry | None) -> None:
-        if entry is None:
-            self._child = replace(self._child, canvas=self._pack())
-        super().start(entry)
+    def opened(self) -> tuple[str, Entry, NewPromise]:
+        self._child = replace(self._child, canvas=self._pack())
+        return super().opened()
 
-    def spawned(self, created: Created) -> None:
-        if created.fresh:
-            self._tasks.send(created.promise)
+    def spawned(self, found: Created | IdConflict) -> None:
+        super().spawned(found)
+        if isinstance(found, Created) and found.fresh:
+            self._tasks.send(found.promise)
 
     def _pack(self) -> str:
         return self._tasks.pack(self._call, self._child, self._child.parent, self._home, self._options)

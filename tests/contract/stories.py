@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from durable_celery.errors import IdConflict
 from durable_celery.promise import Outcome, State
-from durable_celery.store import Await, Claimed, Group, NewPromise, Store, Suspension
+from durable_celery.store import Await, Birth, Claimed, Created, Group, Hold, NewPromise, Store, Suspension
 
 #: How long a lease is in these stories, and how often an execution may crash.
 LEASE = 10_000
@@ -69,6 +70,14 @@ def every(*awaits: Await, fail_fast: bool = False) -> Group:
 
 def any_of(*awaits: Await) -> Group:
     return Group(awaits, 1)
+
+
+def spawn(store: Store, hold: Hold, cursor: int, path: str, entry: str, new: NewPromise) -> Created:
+    """One child; raises the conflict when its id is another's."""
+    [found] = store.spawn(hold, cursor, [Birth(path, entry, new)])
+    if isinstance(found, IdConflict):
+        raise found
+    return found
 
 
 def suspend(store: Store, claimed: Claimed, *groups: Group) -> Suspension:

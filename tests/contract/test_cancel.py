@@ -20,6 +20,7 @@ from tests.contract.stories import (
     finish,
     on,
     settle,
+    spawn,
     suspend,
 )
 
@@ -86,11 +87,11 @@ class TestCancel:
 
     def test_those_below_are_known_by_their_parent_not_by_their_name(self, store: Store) -> None:
         root = begin(store, "root")
-        store.spawn(root.hold, 0, "1", ">", child("root.1"))
+        spawn(store, root.hold, 0, "1", ">", child("root.1"))
         inner = claim(store, "root.1")
         folded = child("root.998877665544332211", parent="root.1")
-        store.spawn(inner.hold, 0, "1", ">", folded)
-        store.spawn(root.hold, 1, "2", ">", child("root.2"))
+        spawn(store, inner.hold, 0, "1", ">", folded)
+        spawn(store, root.hold, 1, "2", ">", child("root.2"))
 
         store.cancel("root.1")
 
@@ -98,8 +99,8 @@ class TestCancel:
 
     def test_a_life_of_its_own_is_left_alone(self, store: Store) -> None:
         root = begin(store, "root")
-        store.spawn(root.hold, 0, "1", ">", execution("root.1", parent="root", tree="root.1"))
-        store.spawn(root.hold, 1, "2", ">", external("approval", parent="root"))
+        spawn(store, root.hold, 0, "1", ">", execution("root.1", parent="root", tree="root.1"))
+        spawn(store, root.hold, 1, "2", ">", external("approval", parent="root"))
 
         store.cancel("root")
 
@@ -131,14 +132,14 @@ class TestCancel:
 
     def test_a_parent_that_waits_is_not_woken_by_its_own_cancellation(self, store: Store) -> None:
         root = begin(store, "root")
-        store.spawn(root.hold, 0, "1", ">", child("root.1"))
+        spawn(store, root.hold, 0, "1", ">", child("root.1"))
         store.suspend(root.hold, 1, [every(on("1", "root.1"))])
 
         assert store.cancel("root")[2] == ()
 
     def test_a_parent_that_waits_is_woken_by_the_cancellation_of_its_child(self, store: Store) -> None:
         root = begin(store, "root")
-        store.spawn(root.hold, 0, "1", ">", child("root.1"))
+        spawn(store, root.hold, 0, "1", ">", child("root.1"))
         store.suspend(root.hold, 1, [every(on("1", "root.1"))])
 
         assert [row.id for row in store.cancel("root.1")[2]] == ["root"]
@@ -157,9 +158,9 @@ def _tree(store: Store) -> dict[str, Hold]:
     root = begin(store, "root")
     holds = {"root": root.hold}
     for number in ("1", "2"):
-        store.spawn(root.hold, int(number) - 1, number, ">", child(f"root.{number}"))
+        spawn(store, root.hold, int(number) - 1, number, ">", child(f"root.{number}"))
         inner = claim(store, f"root.{number}", f"node/{number}")
-        store.spawn(inner.hold, 0, "1", ">", child(f"root.{number}.1"))
+        spawn(store, inner.hold, 0, "1", ">", child(f"root.{number}.1"))
         holds[f"root.{number}"] = inner.hold
     return holds
 

@@ -19,6 +19,7 @@ from tests.contract.stories import (
     external,
     on,
     settle,
+    spawn,
     suspend,
     sweep,
 )
@@ -102,8 +103,8 @@ class TestHeeding:
 
     def test_it_waits_until_all_below_it_is_settled(self, store: Store) -> None:
         parent = begin(store, "root")
-        store.spawn(parent.hold, 0, "1", ">", child("root.1"))
-        store.spawn(parent.hold, 1, "2", ">", child("root.2"))
+        spawn(store, parent.hold, 0, "1", ">", child("root.1"))
+        spawn(store, parent.hold, 1, "2", ">", child("root.2"))
         first, second = claim(store, "root.1", "node/2"), claim(store, "root.2", "node/3")
         assert store.cancel("root", GRACE)[2] == ()
 
@@ -116,8 +117,8 @@ class TestHeeding:
 
     def test_a_suspended_parent_is_not_woken_by_its_first_child_but_by_its_last(self, store: Store) -> None:
         parent = begin(store, "root")
-        store.spawn(parent.hold, 0, "1", ">", child("root.1"))
-        store.spawn(parent.hold, 1, "2", ">", child("root.2"))
+        spawn(store, parent.hold, 0, "1", ">", child("root.1"))
+        spawn(store, parent.hold, 1, "2", ">", child("root.2"))
         claimed = claim(store, "root.2", "node/2")
         suspend(store, parent_at(parent, 2), every(on("1", "root.1"), on("2", "root.2"), fail_fast=True))
 
@@ -128,9 +129,9 @@ class TestHeeding:
         parent = begin(store, "root")
         store.cancel("root", GRACE)
 
-        assert store.spawn(parent.hold, 0, "1", ">", child("root.1")).promise.state is State.CANCELED
+        assert spawn(store, parent.hold, 0, "1", ">", child("root.1")).promise.state is State.CANCELED
         assert store.heed(parent.hold, 1)
-        assert store.spawn(parent.hold, 1, "2", ">", child("root.2")).promise.state is State.PENDING
+        assert spawn(store, parent.hold, 1, "2", ">", child("root.2")).promise.state is State.PENDING
 
 
 class TestFinal:

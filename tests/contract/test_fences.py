@@ -10,14 +10,14 @@ from durable_celery.errors import LeaseLost
 from durable_celery.promise import Promise
 from durable_celery.store import Beat, Claimed, Hold, Store
 from tests.conftest import Advance
-from tests.contract.stories import DONE, LEASE, MAX, begin, child, claim, every, external, on, suspend
+from tests.contract.stories import DONE, LEASE, MAX, begin, child, claim, every, external, on, spawn, suspend
 
 Verb = Callable[[Store, Hold, int], object]
 Loss = Callable[[Store, Claimed, Advance], object]
 
 WITH_CURSOR: dict[str, Verb] = {
     "checkpoint": lambda store, hold, cursor: store.checkpoint(hold, cursor, [("9", "nine")]),
-    "spawn": lambda store, hold, cursor: store.spawn(hold, cursor, "9", ">", child("order-1.9")),
+    "spawn": lambda store, hold, cursor: spawn(store, hold, cursor, "9", ">", child("order-1.9")),
     "suspend": lambda store, hold, cursor: store.suspend(hold, cursor, [every(on("9", "approval"))]),
     "peek": lambda store, hold, cursor: store.suspend(hold, cursor, [every(on("9", "approval"))], peek=True),
     "fulfil": lambda store, hold, cursor: store.fulfil(hold, cursor, DONE, [("9", "nine")]),

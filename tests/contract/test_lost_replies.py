@@ -15,7 +15,7 @@ from durable_celery.store import Beat, Claimed
 from durable_celery.stores import RedisStore
 from durable_celery.stores.redis.connection import Connection
 from durable_celery.stores.redis.scripts import Argument, Script
-from tests.contract.stories import DONE, LEASE, MAX, begin, child, claim, every, execution, external, on
+from tests.contract.stories import DONE, LEASE, MAX, begin, child, claim, every, execution, external, on, spawn
 
 #: Verbs that answer a second call exactly as the first.
 SAME_ANSWER: dict[str, Callable[[RedisStore, Claimed], object]] = {
@@ -24,8 +24,8 @@ SAME_ANSWER: dict[str, Callable[[RedisStore, Claimed], object]] = {
     "claim": lambda store, _: store.claim("other", "node/1", LEASE),
     "claim a held one": lambda store, _: store.claim("held", "node/2", LEASE),
     "checkpoint": lambda store, held: store.checkpoint(held.hold, 0, [("1", "one"), ("2", "two")]),
-    "spawn": lambda store, held: store.spawn(held.hold, 0, "1", ">", child("held.1", timeout_ms=5_000)),
-    "spawn and attach": lambda store, held: store.spawn(held.hold, 0, "1", ">", execution("other")),
+    "spawn": lambda store, held: spawn(store, held.hold, 0, "1", ">", child("held.1", timeout_ms=5_000)),
+    "spawn and attach": lambda store, held: spawn(store, held.hold, 0, "1", ">", execution("other")),
     "suspend": lambda store, held: store.suspend(held.hold, 0, [every(on("1", "a"), on("2", "b"))]),
     "suspend on what is there": lambda store, held: store.suspend(held.hold, 0, [every(on("1", "settled"))]),
     "peek": lambda store, held: store.suspend(held.hold, 0, [every(on("1", "settled"), on("2", "a"))], peek=True),

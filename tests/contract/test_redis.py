@@ -27,6 +27,7 @@ from tests.contract.stories import (
     external,
     on,
     settle,
+    spawn,
 )
 
 PATIENCE = 0.4
@@ -201,7 +202,7 @@ class TestFull:
             lambda store, _: store.create(execution("new")),
             lambda store, _: store.claim("ready", "node/1", LEASE),
             lambda store, held: store.checkpoint(held.hold, 1, [("2", "two")]),
-            lambda store, held: store.spawn(held.hold, 1, "2", ">", child("held.2")),
+            lambda store, held: spawn(store, held.hold, 1, "2", ">", child("held.2")),
             lambda store, held: store.fulfil(held.hold, 1, DONE, [("2", "two")]),
             lambda store, _: settle(store, "approval"),
         ],

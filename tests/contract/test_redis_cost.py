@@ -11,7 +11,7 @@ import pytest
 from durable_celery.dev.server import EmbeddedRedis
 from durable_celery.store import Beat
 from durable_celery.stores import RedisStore
-from tests.contract.stories import DONE, MAX, begin, child, claim, every, execution, external, finish, on, settle
+from tests.contract.stories import DONE, MAX, begin, child, claim, every, execution, external, finish, on, settle, spawn
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ class TestCost:
     def test_a_trees_index_stays_while_anyone_in_it_is_pending(self, store: RedisStore) -> None:
         root = begin(store, "root")
         for number in (1, 2):
-            store.spawn(root.hold, number - 1, str(number), ">", child(f"root.{number}"))
+            spawn(store, root.hold, number - 1, str(number), ">", child(f"root.{number}"))
         client = store.connection.client
 
         store.fulfil(root.hold, 2, DONE)
@@ -116,7 +116,7 @@ def _one_of_everything(store: RedisStore, name: str) -> int:
     store.create(execution(name))
     claimed = claim(store, name)
     store.checkpoint(claimed.hold, 0, [("1", "one")])
-    store.spawn(claimed.hold, 1, "2", ">", external(f"{name}.2", parent=name, tree=name, timeout_ms=60_000))
+    spawn(store, claimed.hold, 1, "2", ">", external(f"{name}.2", parent=name, tree=name, timeout_ms=60_000))
     store.beat([Beat(claimed.hold, "2 0 run step")])
     store.suspend(claimed.hold, 2, [every(on("2", f"{name}.2"))])
     settle(store, f"{name}.2")

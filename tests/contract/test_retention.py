@@ -10,7 +10,7 @@ from durable_celery.clock import ManualClock
 from durable_celery.errors import PromiseNotFound
 from durable_celery.store import DEFAULT_RETENTION_MS, Creation, Store
 from durable_celery.stores import LocalStore
-from tests.contract.stories import DONE, begin, child, claim, execution, external, finish, settle
+from tests.contract.stories import DONE, begin, child, claim, execution, external, finish, settle, spawn
 
 HOUR = 3_600_000
 KeptFor = Callable[[str], int | None]
@@ -35,7 +35,7 @@ class TestRetention:
 
     def test_a_child_is_kept_until_its_root_is_settled_and_then_as_long(self, store: Store, kept_for: KeptFor) -> None:
         root = begin(store, "root", retention_ms=HOUR)
-        store.spawn(root.hold, 0, "1", ">", child("root.1", retention_ms=1))
+        spawn(store, root.hold, 0, "1", ">", child("root.1", retention_ms=1))
         finish(store, "root.1")
         before = kept_for("root.1")
 
@@ -46,12 +46,12 @@ class TestRetention:
 
     def test_a_child_that_outlives_its_root_is_kept_from_its_own_end_on(self, store: Store, kept_for: KeptFor) -> None:
         root = begin(store, "root", retention_ms=HOUR)
-        store.spawn(root.hold, 0, "1", ">", child("root.1", retention_ms=2 * HOUR))
+        spawn(store, root.hold, 0, "1", ">", child("root.1", retention_ms=2 * HOUR))
         late = claim(store, "root.1")
         store.fulfil(root.hold, 1, DONE)
         while_running = kept_for("root.1")
 
-        store.spawn(late.hold, 0, "1", ">", child("root.1.1", retention_ms=3 * HOUR))
+        spawn(store, late.hold, 0, "1", ">", child("root.1.1", retention_ms=3 * HOUR))
         store.fulfil(late.hold, 1, DONE)
         finish(store, "root.1.1")
 
@@ -61,10 +61,10 @@ class TestRetention:
 
     def test_a_late_child_can_still_be_cancelled_with_its_own(self, store: Store) -> None:
         root = begin(store, "root", retention_ms=HOUR)
-        store.spawn(root.hold, 0, "1", ">", child("root.1"))
+        spawn(store, root.hold, 0, "1", ">", child("root.1"))
         late = claim(store, "root.1")
         store.fulfil(root.hold, 1, DONE)
-        store.spawn(late.hold, 0, "1", ">", child("root.1.1"))
+        spawn(store, late.hold, 0, "1", ">", child("root.1.1"))
 
         store.cancel("root.1")
 
@@ -72,7 +72,7 @@ class TestRetention:
 
     def test_a_cancelled_tree_is_kept_as_a_whole(self, store: Store, kept_for: KeptFor) -> None:
         root = begin(store, "root", retention_ms=HOUR)
-        store.spawn(root.hold, 0, "1", ">", child("root.1", retention_ms=HOUR))
+        spawn(store, root.hold, 0, "1", ">", child("root.1", retention_ms=HOUR))
 
         store.cancel("root")
 

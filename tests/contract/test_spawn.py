@@ -8,14 +8,14 @@ from durable_celery.errors import IdConflict
 from durable_celery.promise import Phase, State
 from durable_celery.store import Creation, Store
 from tests.conftest import Advance
-from tests.contract.stories import DONE, LEASE, begin, child, claim, execution, external, finish, settle, sweep
+from tests.contract.stories import DONE, LEASE, begin, child, claim, execution, external, finish, settle, spawn, sweep
 
 
 class TestSpawn:
     def test_the_child_and_its_entry_are_there_together(self, store: Store) -> None:
         parent = begin(store, "order-1")
 
-        created = store.spawn(parent.hold, 0, "1", ">child", child("order-1.1", queue="slow", mirror=True))
+        created = spawn(store, parent.hold, 0, "1", ">child", child("order-1.1", queue="slow", mirror=True))
 
         assert created.how is Creation.FRESH
         promise = store.get("order-1.1")
@@ -27,7 +27,7 @@ class TestSpawn:
 
     def test_a_child_that_nobody_published_is_published_by_the_sweep(self, store: Store, advance: Advance) -> None:
         parent = begin(store, "order-1", lease_ms=60_000)
-        store.spawn(parent.hold, 0, "1", ">", child("order-1.1"))
+        spawn(store, parent.hold, 0, "1", ">", child("order-1.1"))
 
         advance(2_100)
 
@@ -43,7 +43,7 @@ class TestSpawn:
     ) -> None:
         parent = begin(store, "order-1", timeout_ms=parents)
 
-        promise = store.spawn(parent.hold, 0, "1", ">", child("order-1.1", timeout_ms=own)).promise
+        promise = spawn(store, parent.hold, 0, "1", ">", child("order-1.1", timeout_ms=own)).promise
 
         assert promise.deadline_at is not None
         assert promise.deadline_at == pytest.approx(parent.promise.created_at + expected, abs=1_000)
@@ -53,13 +53,13 @@ class TestSpawn:
     def test_without_a_deadline_anywhere_there_is_none(self, store: Store) -> None:
         parent = begin(store, "order-1")
 
-        assert store.spawn(parent.hold, 0, "1", ">", child("order-1.1")).promise.deadline_at is None
+        assert spawn(store, parent.hold, 0, "1", ">", child("order-1.1")).promise.deadline_at is None
 
     def test_the_same_call_under_an_id_that_exists_is_attached_to(self, store: Store) -> None:
         there = store.create(execution("shared", digest="d9")).promise
         parent = begin(store, "order-1")
 
-        created = store.spawn(parent.hold, 0, "1", ">shared", execution("shared", digest="d9", parent="order-1"))
+        created = spawn(store, parent.hold, 0, "1", ">shared", execution("shared", digest="d9", parent="order-1"))
 
         assert (created.how, created.promise) == (Creation.EXISTS, there)
         assert store.read("order-1")[1] == {"1": ">shared"}
@@ -69,7 +69,7 @@ class TestSpawn:
         finish(store, "shared")
         parent = begin(store, "order-1")
 
-        created = store.spawn(parent.hold, 0, "1", ">shared", execution("shared"))
+        created = spawn(store, parent.hold, 0, "1", ">shared", execution("shared"))
 
         assert (created.promise.state, created.promise.value) == (State.RESOLVED, DONE.value)
 
@@ -80,7 +80,7 @@ class TestSpawn:
         before = store.read("order-1"), store.read("taken")
 
         with pytest.raises(IdConflict) as conflict:
-            store.spawn(parent.hold, 0, "1", ">taken", execution("taken"))
+            spawn(store, parent.hold, 0, "1", ">taken", execution("taken"))
 
         assert (store.read("order-1"), store.read("taken")) == before
         assert "taken" in str(conflict.value)
@@ -93,14 +93,14 @@ class TestSpawn:
         parent = begin(store, "order-1")
 
         with pytest.raises(IdConflict, match="an external promise"):
-            store.spawn(parent.hold, 0, "1", ">", execution("approval"))
+            spawn(store, parent.hold, 0, "1", ">", execution("approval"))
         with pytest.raises(IdConflict, match="an execution of 'order' with other arguments"):
-            store.spawn(parent.hold, 0, "1", ">", execution("taken"))
+            spawn(store, parent.hold, 0, "1", ">", execution("taken"))
 
     def test_a_child_may_be_an_external_promise(self, store: Store) -> None:
         parent = begin(store, "order-1", timeout_ms=60_000)
 
-        created = store.spawn(parent.hold, 0, "1", ">", external("order-1.1", parent="order-1", tree="order-1"))
+        created = spawn(store, parent.hold, 0, "1", ">", external("order-1.1", parent="order-1", tree="order-1"))
 
         assert created.promise.phase is Phase.NONE
         assert created.promise.deadline_at == parent.promise.deadline_at
@@ -110,7 +110,7 @@ class TestSpawn:
         parent = begin(store, "order-1")
         advance(LEASE - 1_000)
 
-        store.spawn(parent.hold, 0, "1", ">", child("order-1.1"))
+        spawn(store, parent.hold, 0, "1", ">", child("order-1.1"))
         advance(LEASE - 1_000)
 
         assert "order-1" not in sweep(store)
@@ -118,7 +118,7 @@ class TestSpawn:
 
     def test_a_delayed_child_starts_at_its_instant(self, store: Store, advance: Advance) -> None:
         parent = begin(store, "order-1", lease_ms=600_000)
-        store.spawn(parent.hold, 0, "1", ">", child("order-1.1", delay_ms=30_000))
+        spawn(store, parent.hold, 0, "1", ">", child("order-1.1", delay_ms=30_000))
 
         advance(29_000)
         early = sweep(store)
@@ -130,8 +130,8 @@ class TestSpawn:
         store.create(execution("shared"))
         parent = begin(store, "order-1")
 
-        fresh = [store.spawn(parent.hold, 0, "1", ">a", child("order-1.1")) for _ in range(2)]
-        attached = [store.spawn(parent.hold, 1, "2", ">b", execution("shared")) for _ in range(2)]
+        fresh = [spawn(store, parent.hold, 0, "1", ">a", child("order-1.1")) for _ in range(2)]
+        attached = [spawn(store, parent.hold, 1, "2", ">b", execution("shared")) for _ in range(2)]
 
         assert fresh[0] == fresh[1]
         assert attached[0] == attached[1]

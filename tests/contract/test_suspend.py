@@ -22,6 +22,7 @@ from tests.contract.stories import (
     finish,
     on,
     settle,
+    spawn,
     suspend,
     sweep,
 )
@@ -61,7 +62,7 @@ class TestSuspend:
 
     def test_a_child_wakes_its_parent(self, store: Store) -> None:
         parent = begin(store, "order-1")
-        store.spawn(parent.hold, 0, "1", ">", child("order-1.1"))
+        spawn(store, parent.hold, 0, "1", ">", child("order-1.1"))
         store.suspend(parent.hold, 1, [every(on("1", "order-1.1"))])
 
         assert finish(store, "order-1.1") == ["order-1"]

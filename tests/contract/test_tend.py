@@ -7,7 +7,7 @@ import pytest
 from durable_celery.promise import Outcome, State
 from durable_celery.store import GRACE_MS, NewPromise, Store
 from tests.conftest import Advance
-from tests.contract.stories import LEASE, begin, every, external, on, settle, suspend, sweep
+from tests.contract.stories import LEASE, begin, every, external, on, settle, spawn, suspend, sweep
 
 
 def task_child(promise_id: str, **changes: object) -> NewPromise:
@@ -23,7 +23,7 @@ def tend(store: Store, limit: int = 100) -> list[str]:
 def sent(store: Store, lease_ms: int = LEASE, **changes: object) -> None:
     """An execution that waits for a task child whose message is out."""
     parent = begin(store, "order-1", lease_ms=lease_ms)
-    store.spawn(parent.hold, 0, "1", ">", task_child("order-1.1", **changes))
+    spawn(store, parent.hold, 0, "1", ">", task_child("order-1.1", **changes))
     store.sent("order-1.1", 1)
     store.suspend(parent.hold, 1, [every(on("1", "order-1.1"))])
 
@@ -59,7 +59,7 @@ class TestTend:
     def test_no_more_than_asked_for_and_the_longest_due_first(self, store: Store, advance: Advance) -> None:
         parent = begin(store, "order-1")
         for number in range(1, 4):
-            store.spawn(parent.hold, number - 1, str(number), ">", task_child(f"order-1.{number}"))
+            spawn(store, parent.hold, number - 1, str(number), ">", task_child(f"order-1.{number}"))
             store.sent(f"order-1.{number}", 1)
             advance(1)
         advance(GRACE_MS)
@@ -70,7 +70,7 @@ class TestTend:
         self, store: Store, advance: Advance
     ) -> None:
         parent = begin(store, "order-1", lease_ms=600_000)
-        store.spawn(parent.hold, 0, "1", ">", task_child("order-1.1"))
+        spawn(store, parent.hold, 0, "1", ">", task_child("order-1.1"))
         advance(GRACE_MS)
         early = tend(store)
         suspend(store, type(parent)(parent.hold, parent.promise, {}, 1, 0), every(on("1", "order-1.1")))
@@ -80,7 +80,7 @@ class TestTend:
 
     def test_one_whose_creator_died_is_anybodys(self, store: Store, advance: Advance) -> None:
         parent = begin(store, "order-1")
-        store.spawn(parent.hold, 0, "1", ">", task_child("order-1.1"))
+        spawn(store, parent.hold, 0, "1", ">", task_child("order-1.1"))
         store.lapse("node", 3, "killed")
         advance(GRACE_MS)
 
@@ -90,7 +90,7 @@ class TestTend:
         self, store: Store, advance: Advance
     ) -> None:
         parent = begin(store, "order-1", lease_ms=600_000)
-        store.spawn(parent.hold, 0, "1", ">", task_child("order-1.1"))
+        spawn(store, parent.hold, 0, "1", ">", task_child("order-1.1"))
         seconds = 0
         while not tend(store):
             advance(1_000)
@@ -100,7 +100,7 @@ class TestTend:
 
     def test_a_delayed_one_is_handed_out_at_its_instant(self, store: Store, advance: Advance) -> None:
         parent = begin(store, "order-1", lease_ms=600_000)
-        created = store.spawn(parent.hold, 0, "1", ">", task_child("order-1.1", delay_ms=30_000))
+        created = spawn(store, parent.hold, 0, "1", ">", task_child("order-1.1", delay_ms=30_000))
         advance(29_999)
         early = tend(store)
         advance(1)
@@ -142,7 +142,7 @@ class TestTend:
 
     def test_no_other_promise_is_among_them(self, store: Store, advance: Advance) -> None:
         parent = begin(store, "order-1")
-        store.spawn(parent.hold, 0, "1", ">", external("order-1.1", parent="order-1", tree="order-1"))
+        spawn(store, parent.hold, 0, "1", ">", external("order-1.1", parent="order-1", tree="order-1"))
         store.create(external("approval", timeout_ms=1_000))
         advance(100_000)
 

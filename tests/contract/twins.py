@@ -17,6 +17,7 @@ from durable_celery.promise import Outcome, Phase, State
 from durable_celery.store import Await, Beat, Claimed, Created, Group, Hold, NewPromise, Store
 from durable_celery.stores import LocalStore, RedisStore
 from tests.contract.conftest import START, set_clock
+from tests.contract.stories import spawn
 from tests.leaks import leaks
 
 ROOTS = ("r1", "r2", "r3", "r4", "r5", "r6")
@@ -186,7 +187,7 @@ class Twins(RuleBasedStateMachine):
             mirror=mirror and not task,
         )
         cursor, entry = attempt.cursor, f">{child_id}"
-        answer = self.held(attempt, lambda store, hold: store.spawn(hold, cursor, path, entry, child))
+        answer = self.held(attempt, lambda store, hold: spawn(store, hold, cursor, path, entry, child))
         attempt.cursor += isinstance(answer, Created)
 
     @rule(

@@ -19,6 +19,7 @@ from durable_celery.codec import Codec
 from durable_celery.settings import Settings
 from durable_celery.store import Claimed, NewPromise
 from durable_celery.worker.tasks import CeleryTasks
+from tests.contract.stories import spawn
 
 Asks = Callable[..., Any]
 
@@ -296,7 +297,7 @@ def test_a_pending_one_is_an_external_promise(app: Celery) -> None:
     store.create(NewPromise(id="order-1", function="f"))
     claimed = store.claim("order-1", "node/1", 10_000)
     assert isinstance(claimed, Claimed)
-    store.spawn(claimed.hold, 0, "1", ">", NewPromise(id="order-1.1", canvas="{}", parent="order-1", tree="order-1"))
+    spawn(store, claimed.hold, 0, "1", ">", NewPromise(id="order-1.1", canvas="{}", parent="order-1", tree="order-1"))
     durable = Durable(app, store=store)
 
     durable.promises.resolve("order-1.1", "by hand")

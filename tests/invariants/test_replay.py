@@ -90,7 +90,7 @@ class AfterEachWrite:
     """A plan by which every attempt ends with the first thing that it records."""
 
     def get(self, number: int, call: str) -> Kind | None:
-        return Kind.CRASH_AFTER if call.split()[1] in ("checkpoint", "spawn") else None
+        return Kind.CRASH_WITHIN if call.split()[1] in ("checkpoint", "spawn") else None
 
 
 @pytest.mark.parametrize("shape", [shape for shape in CORPUS if shape.sequential], ids=str)

@@ -39,6 +39,7 @@ class Kind(StrEnum):
 
     CRASH_BEFORE = "crash before"
     CRASH_AFTER = "crash after"
+    CRASH_WITHIN = "crash after the first of several births; else as crash after"
     REPLY_LOST = "reply lost, call repeated"
     FREEZE = "frozen before the call, the world goes on, then the call goes through"
     STALL = "the call went through, frozen before its reply, the world goes on, then the reply comes"
@@ -146,6 +147,12 @@ class Faults:
             return self._inject(kind, actor, verb, args, call)
 
     def _inject(self, kind: Kind, actor: Actor, verb: str, args: tuple[Any, ...], call: Callable[[], Any]) -> Any:
+        if kind is Kind.CRASH_WITHIN:
+            kind = Kind.CRASH_AFTER
+            if verb == "spawn" and isinstance(call, functools.partial):
+                hold, cursor, births = args
+                args = (hold, cursor, births[:1])
+                call = functools.partial(call.func, *args)
         through = functools.partial(self._world.observed, actor, verb, args, call)
         if kind is Kind.REPLY_LOST:
             return self._world.observed(actor, verb, args, lambda: self._world.repeated(call))

@@ -16,6 +16,7 @@ from durable_celery.presence import Alone
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.store import (
     Beat,
+    Birth,
     Claimed,
     Created,
     Creation,
@@ -30,7 +31,7 @@ from durable_celery.store import (
     Sweep,
 )
 from durable_celery.stores.guards import check_groups, check_settleable
-from durable_celery.stores.local import cancelling, sweeping, tending, waiting
+from durable_celery.stores.local import cancelling, spawning, sweeping, tending, waiting
 from durable_celery.stores.local.rows import Rows
 from durable_celery.stores.local.watching import Watchers
 from durable_celery.tending import Tended
@@ -102,26 +103,13 @@ class LocalStore:
             rows.lease.set(hold.id, rows.now + hold.lease_ms)
             return row.promise.cancel_at is not None
 
-    def spawn(self, hold: Hold, cursor: int, path: str, entry: str, child: NewPromise) -> Created:
-        with self._verb() as rows:
-            row = rows.held(hold.id, hold.token)
-            mark = f"{hold.token}/{cursor}"
-            if row.cursor == cursor + 1 and row.journal.get(path) == entry:  # the reply was lost
-                born = rows.by_id[child.id]
-                return Created(Creation.FRESH if born.born_by == mark else Creation.EXISTS, born.promise)
-            row = rows.held(hold.id, hold.token, cursor)
-            how = Creation.FRESH
-            if rows.live(child.id) is not None:
-                how, taken = Creation.EXISTS, rows.by_id[child.id].promise
-                if (taken.function, taken.digest) != (child.function, child.digest):
-                    raise IdConflict.of(child.id, taken.function, child.function)
-            else:
-                born = rows.birth(child, row.promise.deadline_at)
-                born.born_by = mark
-                cancelling.born_late(rows, row, born)
-            rows.write(row, [(path, entry)])
-            rows.lease.set(hold.id, rows.now + hold.lease_ms)
-            return Created(how, rows.by_id[child.id].promise)
+    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Created | IdConflict]:
+        found: list[Created | IdConflict] = []
+        for birth in births:
+            with self._verb() as rows:
+                found.append(spawning.spawn(rows, hold, cursor, birth))
+            cursor += isinstance(found[-1], Created)
+        return found
 
     def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
         check_groups(groups)

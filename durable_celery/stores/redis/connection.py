@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
@@ -55,6 +55,12 @@ class Connection:
         """The script's answer. Raises StoreUnavailable (or StoreFull) when patience is over."""
         return self.patiently(lambda: self._evaluate(script, key, arguments))
 
+    def run_all(self, script: Script, key: str, calls: Sequence[list[Argument]]) -> list[Any]:
+        """The script's answers to several calls, in order and in one round trip."""
+        if len(calls) == 1:
+            return [self.run(script, key, calls[0])]
+        return list(self.patiently(lambda: self._evaluate_all(script, key, calls)))
+
     def patiently(self, call: Callable[[], Any]) -> Any:
         """`call()` until it succeeds or patience is over; what waiting cannot mend is raised at once."""
         began, pause = time.monotonic(), _FIRST_PAUSE_S
@@ -76,6 +82,13 @@ class Connection:
             return self.client.evalsha(script.sha, 1, key, *arguments)
         except exceptions.NoScriptError:
             return self.client.eval(script.text, 1, key, *arguments)
+
+    def _evaluate_all(self, script: Script, key: str, calls: Sequence[list[Argument]]) -> list[Any]:
+        pipeline = self.client.pipeline(transaction=False)
+        pipeline.script_load(script.text)
+        for arguments in calls:
+            pipeline.evalsha(script.sha, 1, key, *arguments)
+        return list(pipeline.execute()[1:])
 
     def _explained(self, trouble: type[DurableError], error: Exception) -> DurableError:
         if trouble is StoreMisconfigured:

@@ -14,6 +14,7 @@ from durable_celery.store import (
     MAX_BACKOFF_MS,
     Await,
     Beat,
+    Birth,
     Claimed,
     Created,
     Creation,
@@ -101,24 +102,21 @@ class RedisStore:
         answer = self._fenced("checkpoint", hold, _flat(entries), cursor=cursor, lease_ms=hold.lease_ms)
         return len(answer) > 1 and bool(answer[1])
 
-    def spawn(self, hold: Hold, cursor: int, path: str, entry: str, child: NewPromise) -> Created:
-        answer = self._fenced(
-            "spawn",
-            hold,
-            records.fields(child),
-            cursor=cursor,
-            lease_ms=hold.lease_ms,
-            path=path,
-            entry=entry,
-            child=child.id,
-            fn=child.function,
-            digest=child.digest,
-            timeout_ms="" if child.timeout_ms is None else child.timeout_ms,
-            delay_ms=child.delay_ms,
-        )
-        if answer[0] == "CONFLICT":
-            raise IdConflict.of(child.id, answer[1], child.function)
-        return Created(Creation(answer[0]), records.promise(child.id, answer[1]))
+    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Created | IdConflict]:
+        script = scripts.load("spawn")
+        found: list[Created | IdConflict] = []
+        while len(found) < len(births):
+            left = births[len(found) :]
+            calls = [script.arguments(*_birth(hold, cursor + n, birth)) for n, birth in enumerate(left)]
+            for birth, answer in zip(left, self.connection.run_all(script, self.prefix, calls), strict=True):
+                if answer[0] == "LOST":
+                    raise LeaseLost(hold.id)
+                if answer[0] == "CONFLICT":  # those after it were told a cursor that is one too far
+                    found.append(IdConflict.of(birth.child.id, answer[1], birth.child.function))
+                    break
+                found.append(Created(Creation(answer[0]), records.promise(birth.child.id, answer[1])))
+                cursor += 1
+        return found
 
     def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
         check_groups(groups)
@@ -240,6 +238,25 @@ class RedisStore:
     def _run(self, verb: str, rest: Sequence[str | int] = (), **named: str | int) -> Any:
         script = scripts.load(verb)
         return self.connection.run(script, self.prefix, script.arguments(named, rest))
+
+
+def _birth(hold: Hold, cursor: int, birth: Birth) -> tuple[dict[str, str | int], list[str | int]]:
+    child = birth.child
+    named: dict[str, str | int] = {
+        "id": hold.id,
+        "token": hold.token,
+        "cursor": cursor,
+        "lease_ms": hold.lease_ms,
+        "path": birth.path,
+        "entry": birth.entry,
+        "child": child.id,
+        "fn": child.function,
+        "digest": child.digest,
+        "timeout_ms": "" if child.timeout_ms is None else child.timeout_ms,
+        "delay_ms": child.delay_ms,
+        "kin": int(child.tree not in ("", child.id)),
+    }
+    return named, records.fields(child)
 
 
 def _flat(entries: Sequence[tuple[str, str]]) -> list[str | int]:

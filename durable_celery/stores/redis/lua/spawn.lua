@@ -3,13 +3,13 @@
 -- position, an entry without its child would be waited for in vain.
 -- Returns {OK | EXISTS, the child's record}, {CONFLICT, the function that has the id}, or {LOST}.
 local partition = unpack(KEYS)
-local id, token, cursor, lease_ms, path, entry, child, fn, digest, timeout_ms, delay_ms = unpack(ARGV, 1, 11) -- then: field, value, …
+local id, token, cursor, lease_ms, path, entry, child, fn, digest, timeout_ms, delay_ms, kin = unpack(ARGV, 1, 12) -- then: field, value, …
 
 local r, j, c = P .. 'r:' .. id, P .. 'j:' .. id, P .. 'r:' .. child
 if live(id) ~= 'P' then return {'LOST'} end
-local h = redis.call('HMGET', r, 't', 'n', 'jc', 'd', 'cx', 'ch', 'rt')
+local h = redis.call('HMGET', r, 't', 'n', 'jc', 'd', 'cx', 'ch')
 if h[1] ~= 'A' or h[2] ~= token then return {'LOST'} end
-if tonumber(h[3]) == cursor + 1 and redis.call('HGET', j, path) == entry then
+if tonumber(h[3]) > tonumber(cursor) and redis.call('HGET', j, path) == entry then
   local mine = redis.call('HGET', c, 'cn') == token .. '/' .. cursor -- the reply was lost
   return {mine and 'OK' or 'EXISTS', redis.call('HGETALL', c)}
 end
@@ -21,9 +21,8 @@ if live(child) then
   if (taken[1] or '') ~= fn or (taken[2] or '') ~= digest then return {'CONFLICT', taken[1] or ''} end
   answer = 'EXISTS'
 else
-  birth(child, timeout_ms, delay_ms, h[4], 12)
-  local late = h[5] and not h[6] and redis.call('HGET', c, 'rt') == h[7]
-  if late then settle(child, 'C', '') end -- the parent is cancelled, and does not know it yet
+  birth(child, timeout_ms, delay_ms, kin == '1' and h[4], 13)
+  if kin == '1' and h[5] and not h[6] then settle(child, 'C', '') end -- the parent is cancelled and does not know it
   redis.call('HSET', c, 'cn', token .. '/' .. cursor)
 end
 redis.call('HSETNX', j, path, entry)
