@@ -158,7 +158,7 @@ class Attempt:
         self.flush()
         op.mark_awaited()
         self._mark(op)
-        if any(op.key == path or op.key.startswith(path + ".") for path in self._abandoned):
+        if self._abandoned and any(f"{op.key}.".startswith(f"{path}.") for path in self._abandoned):
             raise Abandoned(op.key)
         try:
             return self._waited(op)

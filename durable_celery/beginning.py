@@ -46,8 +46,9 @@ class Beginning:
 
     def flush(self) -> None:
         """Begin what was put off."""
-        ops, self._put_off = self._put_off, []
-        self.begin_all(ops)
+        if self._put_off:
+            ops, self._put_off = self._put_off, []
+            self.begin_all(ops)
 
     def begin_all(self, ops: Sequence[Op[Any]]) -> None:
         """Begin all; what is a remote child and not in the journal yet is created together."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from durable_celery import ids
 from durable_celery.body import finish_step
-from durable_celery.op import Op, Performer, Tasks
+from durable_celery.op import CallOptions, Op, Performer, Tasks
 from durable_celery.operations.rpc import Continuation, Detached, RemoteCall
 from durable_celery.operations.run import LocalCall
 from durable_celery.operations.task import TaskCall
@@ -61,9 +61,13 @@ class Calls:
             return finish_step(function(*args, **kwargs))
 
         name = registered.name if registered is not None else name_of(function)
-        said = registered.options.retry if registered is not None else None
+        options = _said(fn, registered)
         step_id = ids.child_id(self._info.id, path)
-        return LocalCall(self._performer, name, path, step_id, call, said or self._performer.retry)
+        made: LocalCall[Any] = LocalCall(
+            self._performer, name, path, step_id, call, options.retry or self._performer.retry
+        )
+        made.configure(CallOptions(timeout_ms=_own(fn).timeout_ms))
+        return made
 
     def remote(self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Op[Any]:
         """A child as an execution of its own, that belongs to this one."""
@@ -98,10 +102,11 @@ class Calls:
         registered = None if isinstance(fn, str) else self._resolve(fn)
         if registered is None and not isinstance(fn, str):
             raise TypeError(_not_a_child(fn, detached=detached))
-        options = Options()
+        options = _said(fn, registered)
         if registered is not None:
             check_arguments(registered, args, kwargs)
-            options = registered.options
+        if _own(fn).retry is not None:
+            raise TypeError(f"the retry= of {name_of(fn)!r} belongs to its registration, since it runs elsewhere")
         codec, info = self._performer.codec, self._info
         name = registered.name if registered is not None else str(fn)
         payload, digest = codec.call(name, args, kwargs)
@@ -141,3 +146,14 @@ def _not_a_child(fn: Any, *, detached: bool) -> str:
     if detached:
         return f"{fn!r} is a Celery task, which has no life in the store of its own: call its delay in a step"
     return f"{fn!r} is a Celery task; as a child it needs Durable(app), with a broker and workers"
+
+
+def _own(fn: Target) -> Options:
+    """What `function.options(…)` said of this copy of it."""
+    own = getattr(fn, "own", None)
+    return own if isinstance(own, Options) else Options()
+
+
+def _said(fn: Target, registered: Registered | None) -> Options:
+    """The same, filled up from its registration."""
+    return _own(fn).over(registered.options if registered is not None else Options())

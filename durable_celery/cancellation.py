@@ -28,6 +28,8 @@ class Cancellation:
 
     def recorded(self, op: Op[Any]) -> bool:
         """Whether an earlier attempt told the scope at this operation, begun again here if it was then. True once."""
+        if not self.asked:  # it was, before a scope could be told
+            return False
         note = self._journal.note(_NAME + op.scope)
         if note is None:
             return False

@@ -59,6 +59,11 @@ class Function(Generic[P, T]):
         other arguments, TypeError when the arguments do not fit, NotSerializable,
         PayloadTooLarge, StoreUnavailable.
         """
+        if self.own.retry is not None:
+            raise TypeError(
+                f"retry= of {self.name!r} belongs to its registration, since it may run in another process; "
+                "in a body it may be given for a step: ctx.run(…).options(retry=…)"
+            )
         return self.durable.start(id, self.registered, args, kwargs, self.own)
 
     def begin_run(self, id: str, *args: P.args, **kwargs: P.kwargs) -> Handle[T]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from durable_celery.errors import NonDeterminismError, Parking
@@ -88,6 +88,13 @@ class Journal:
                 self._texts[path] = text
         self._unread = {path for path in self._texts if not path.startswith(GATE)}
         self._unread_in = Counter(scope_of(path) for path in self._unread)
+        #: What was recorded inside each call, at any depth.
+        self._inside: dict[str, list[str]] = {}
+        for path in self._unread:
+            outer = scope_of(path)
+            while outer:
+                self._inside.setdefault(outer, []).append(path)
+                outer = scope_of(outer)
 
     @property
     def replaying(self) -> bool:
@@ -123,9 +130,10 @@ class Journal:
         if (entry.kind, entry.name) != (kind, name):
             recorded, found = f"{entry.kind}({entry.name})", f"{kind}({name})"
             raise Parking(NonDeterminismError(path, recorded, found, where))
-        self._passed([path])
+        self._passed(path)
         if entry.state is not State.PENDING:
-            self._passed(self._below(path))
+            for other in list(self._below(path)):
+                self._passed(other)
         return entry
 
     def delivered(self, path: str) -> Outcome | None:
@@ -161,15 +169,13 @@ class Journal:
             entry = Entry.decode(self._texts[path])
             raise Parking(NonDeterminismError(path, f"{entry.kind}({entry.name})", "a return", where))
 
-    def _passed(self, paths: Iterable[str]) -> None:
-        for path in paths:
-            if path in self._unread:
-                self._unread.remove(path)
-                self._unread_in[scope_of(path)] -= 1
+    def _passed(self, path: str) -> None:
+        if path in self._unread:
+            self._unread.remove(path)
+            self._unread_in[scope_of(path)] -= 1
 
     def _below(self, path: str) -> Iterator[str]:
-        prefix = path + "."
-        return (other for other in tuple(self._unread) if other.startswith(prefix))
+        return (other for other in self._inside.get(path, ()) if other in self._unread)
 
 
 def scope_of(path: str) -> str:

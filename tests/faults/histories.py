@@ -11,10 +11,6 @@ from tests.simulation.world import Shape, World
 
 #: Everything that can happen at one call and must not be noticed at the end.
 KINDS = tuple(
-    kind
-    for kind in Kind
-    if kind not in (Kind.CANCEL_BEFORE, Kind.CANCEL_AFTER, Kind.CANCEL_GENTLY, Kind.CRASH_WITHIN)
-)
     kind for kind in Kind if kind not in (Kind.CANCEL_BEFORE, Kind.CANCEL_AFTER, Kind.CANCEL_GENTLY, Kind.CRASH_WITHIN)
 )
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from durable_celery import Cancelled, Context, Durable, IdConflict, InvalidId, PromiseNotFound, TimedOut
+from durable_celery import Cancelled, Context, Durable, IdConflict, InvalidId, PromiseNotFound, RetryPolicy, TimedOut
 
 
 def test_a_function_is_started_by_id_and_waited_for(durable: Durable) -> None:
@@ -146,3 +146,29 @@ def test_a_delayed_start_begins_by_itself_when_it_is_due(durable: Durable) -> No
 def test_arguments_that_do_not_fit_are_refused_at_the_start(durable: Durable) -> None:
     with pytest.raises(TypeError):
         durable.register(_one).run("x-1", "too", "many")
+
+
+def test_the_options_of_a_function_hold_where_it_is_called_in_a_body(durable: Durable) -> None:
+    tries: list[int] = []
+
+    @durable.register
+    def shaky(ctx: Context) -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise ConnectionError
+        return "at last"
+
+    @durable.register
+    def steady(ctx: Context) -> str:
+        return "steady"
+
+    @durable.register
+    def body(ctx: Context) -> list[str]:
+        policy = RetryPolicy(max_attempts=5, initial=0.01)
+        child = ctx.begin_rpc(steady.options(queue="slow", tags={"kind": "test"}))
+        return [ctx.run(shaky.options(retry=policy)).get(), child.get()]
+
+    assert body.run("o").result(timeout=5) == ["at last", "steady"]
+    assert durable.get("o.1").promise().queue == "slow"
+    with pytest.raises(TypeError, match="registration"):
+        shaky.options(retry=RetryPolicy()).run("r")

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from durable_celery.errors import DurableError, StoreFull, StoreMisconfigured, StoreUnavailable
+from durable_celery.stores.redis import wire
 from durable_celery.stores.redis.scripts import Argument, Script
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
@@ -79,7 +80,7 @@ class Connection:
 
     def _evaluate(self, script: Script, key: str, arguments: list[Argument]) -> Any:
         try:
-            return self.client.evalsha(script.sha, 1, key, *arguments)
+            return wire.call(self.client, "EVALSHA", script.sha, 1, key, *arguments)
         except exceptions.NoScriptError:
             return self.client.eval(script.text, 1, key, *arguments)
 
