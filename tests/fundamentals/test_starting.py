@@ -140,3 +140,32 @@ def test_a_handle_is_not_the_value_and_says_so(durable: Durable) -> None:
 def test_arguments_that_do_not_fit_are_refused_at_the_start(durable: Durable) -> None:
     with pytest.raises(TypeError):
         durable.register(_one).run("x-1", "too", "many")
+
+
+def test_a_closed_one_takes_nothing_up_any_more(durable: Durable) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        assert go.wait(5)
+
+    @durable.register
+    def child(ctx: Context) -> None:
+        raise AssertionError("nobody is there to execute it")
+
+    @durable.register
+    def parent(ctx: Context) -> None:
+        yield ctx.run(hold)
+        yield ctx.rpc(child)
+
+    others = set(threading.enumerate())
+    handle = parent.run("p")
+    assert begun.wait(5)
+    mine = [thread for thread in threading.enumerate() if thread not in others and "durable-local" in thread.name]
+    assert mine
+    durable.close()
+    go.set()  # the step at hand goes on, and asks for a child
+    for thread in mine:
+        thread.join(5)
+    assert not [thread for thread in threading.enumerate() if thread not in others and "durable-local" in thread.name]
+    assert (handle.status, durable.get("p.2").status) == ("suspended", "queued")
