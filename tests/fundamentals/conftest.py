@@ -11,9 +11,6 @@ from durable_celery import Durable
 
 @pytest.fixture(params=["local", "redis"])
 def durable(request: pytest.FixtureRequest) -> Iterator[Durable]:
-    if request.param == "local":
-        made = Durable.local()
-    else:
-        made = Durable(store=request.getfixturevalue("redis_url"))
+    made = Durable.local() if request.param == "local" else Durable(store=request.getfixturevalue("redis_url"))
     yield made
     made.close()
