@@ -48,7 +48,7 @@ def source() -> Path:
     with tarfile.open(packed[0]) as archive:
         for member in archive.getmembers():
             member.name = member.name.partition("/")[2]
-            if member.name == "t/__init__.py" or member.name.startswith("t/integration/"):
+            if Path(member.name).parent in (Path("t"), Path("t/integration")):
                 archive.extract(member, folder, filter="data")
     if not (folder / "t" / "integration").is_dir():
         raise NoSource(f"the source package of {wanted} has no t/integration")
