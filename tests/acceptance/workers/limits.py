@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from celery import Celery, Task
 from celery.exceptions import SoftTimeLimitExceeded
 
 from durable_celery import Context, Durable, RetryPolicy
-from tests.acceptance.workers.proj import effect, hold, tell
+from tests.acceptance.workers.proj import add_all, effect, hold, note, tell
 
 PATIENT = RetryPolicy(max_attempts=2, initial=0.01, retry_on=(SoftTimeLimitExceeded,))
 
@@ -33,6 +34,20 @@ def asks(ctx: Context, name: str) -> str:
 
 def hurried(ctx: Context, gate: str) -> list[str]:
     return [ctx.run(effect).get(), ctx.run(hold, gate).options(retry=PATIENT).get(), ctx.run(effect).get()]
+
+
+def stubborn(ctx: Context, value: Any, name: str) -> Any:
+    """Its step works at the third try; the second wait is long enough to suspend."""
+    ctx.run(third_try, name).options(retry=RetryPolicy(max_attempts=3, initial=0.3, factor=4)).get()
+    return value
+
+
+def third_try(ctx: Context, name: str) -> None:
+    tell(ctx.id, "start")
+    for each in (Path(os.environ["GATES"]) / f"{name}-{number}" for number in (1, 2)):
+        if not each.exists():
+            each.touch()
+            raise ConnectionError(name)
 
 
 def told_to_hurry(ctx: Context, gate: str) -> str:
@@ -61,9 +76,11 @@ def build(broker: str, store: str, **conf: Any) -> Durable:
     app = Celery("limits", broker=broker, backend=store, set_as_current=False)
     app.conf.update(broker_connection_retry_on_startup=True, **conf)
     made = Durable(app)
-    for body in (asks, hurried, told_to_hurry, limited, quick):
+    for body in (asks, hurried, told_to_hurry, limited, quick, stubborn):
         made.register(body)
     app.task(shared=False, name="calls", bind=True)(calls)
+    app.task(shared=False, name="add_all")(add_all)
+    app.task(shared=False, name="note")(note)
     app.finalize()
     return made
 

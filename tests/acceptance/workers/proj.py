@@ -20,7 +20,7 @@ from typing import Any
 
 from celery import Celery
 
-from durable_celery import Context, Durable, Function, RetryPolicy
+from durable_celery import Context, Durable, Function
 from tests.acceptance.workers import ledger
 
 GATE_PAUSE_S = 0.005
@@ -72,15 +72,6 @@ def die_until(ctx: Context, gate: str) -> str:
 def raise_closed(ctx: Context, message: str) -> None:
     tell(ctx.id, "start")
     raise ShopClosed(message)
-
-
-def third_try(ctx: Context, name: str) -> None:
-    tell(ctx.id, "start")
-    tries = [Path(os.environ["GATES"]) / f"{name}-{number}" for number in (1, 2)]
-    for each in tries:
-        if not each.exists():
-            each.touch()
-            raise ShopClosed(name)
 
 
 def leave(ctx: Context, code: int) -> None:
@@ -151,12 +142,6 @@ async def plus_async(ctx: Context, x: int, y: int, gate: str = "") -> int:
 async def fails(ctx: Context, message: str) -> None:
     await ctx.rpc("echo", 1, 0.1)
     await ctx.run(raise_closed, message)
-
-
-def stubborn(ctx: Context, value: Any, name: str) -> Any:
-    """Its step works at the third try; the second wait is long enough to suspend."""
-    ctx.run(third_try, name).options(retry=RetryPolicy(max_attempts=3, initial=0.3, factor=4)).get()
-    return value
 
 
 async def awaits_promise(ctx: Context, gate: str) -> Any:
@@ -235,7 +220,7 @@ def calls_nobody(ctx: Context) -> None:
 
 DURABLE: tuple[Callable[..., Any], ...] = (
     *(walk_plain, walk_generator, walk_async),
-    *(echo, plus_plain, plus_generator, plus_async, fails, stubborn, awaits_promise, naps),
+    *(echo, plus_plain, plus_generator, plus_async, fails, awaits_promise, naps),
     *(total, fibonacci, mixture, errand),
     *(poisoned, quits, returns_an_object, step_returns_an_object, passes_an_object, calls_nobody),
 )

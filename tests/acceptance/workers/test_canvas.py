@@ -166,21 +166,6 @@ def test_a_chord_whose_header_is_killed_calls_its_body_once(fleet: Fleet) -> Non
     called_once(fleet, "cut-end", 12)
 
 
-def test_callbacks_wait_for_the_last_try(fleet: Fleet) -> None:
-    add_all, stubborn, note = (fleet.project.task(name) for name in ("add_all", "stubborn", "note"))
-    links = {"link": note.s("tried-link"), "link_error": note.s("tried-error")}
-    tried = stubborn.s(5, "tried").set(task_id="tried", **links)
-
-    result = chord([tried, stubborn.s(6, "tried-too")])(add_all.s() | note.s("tried-end"))
-
-    assert result.get(timeout=20) == 11
-    called_once(fleet, "tried-link", 5)
-    called_once(fleet, "tried-end", 11)
-    assert fleet.ledger.count("tried", "start") == 3
-    assert not fleet.ledger.lines("tried-error")
-    assert fleet.durable.get("tried").promise().attempt == 2
-
-
 def test_a_late_duplicate_of_a_finished_one_fires_nothing(fleet: Fleet) -> None:
     plus, note = fleet.project.task("plus_plain"), fleet.project.task("note")
     result = plus.apply_async((1, 2), task_id="late-1", link=note.s("late-1-link"))

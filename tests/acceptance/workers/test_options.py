@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
-from celery import Celery, Task
+from celery import Celery, Task, chain, chord
 from kombu import Exchange, Producer, Queue
 
 from durable_celery import Durable, DurableError, PromiseNotFound, State
@@ -194,6 +194,49 @@ def test_a_producer_or_a_connection_of_ones_own_sends_the_first_message(shop: Sh
 def test_a_task_that_starts_one_has_it_among_its_children_unless_told_not_to(shop: Shop) -> None:
     assert len(shop.app.tasks["calls"].delay(True).get(timeout=WAIT_S)) == 1
     assert shop.app.tasks["calls"].delay(False).get(timeout=WAIT_S) == []
+
+
+# Callbacks and tries
+
+
+def test_callbacks_wait_for_the_last_try(shop: Shop) -> None:
+    add_all, stubborn, note = (shop.app.tasks[name] for name in ("add_all", "stubborn", "note"))
+    links = {"link": note.s("tried-link"), "link_error": note.s("tried-error")}
+    tried = stubborn.s(5, "tried").set(task_id="tried", **links)
+
+    result = chord([tried, stubborn.si(6, "tried-too")])(add_all.s() | note.s("tried-end"))
+
+    assert result.get(timeout=WAIT_S) == 11
+    wait_until(lambda: shop.ledger.lines("tried-link"), WAIT_S, "the link to be called")
+    assert [line.value for line in shop.ledger.lines("tried-link")] == [5]
+    assert [line.value for line in shop.ledger.lines("tried-end")] == [11]
+    assert not shop.ledger.lines("tried-error")
+    assert shop.ledger.count("tried", "start") == 3
+    assert shop.durable.get("tried").promise().attempt == 2
+
+
+def test_a_link_error_is_called_once_at_the_real_failure(shop: Shop) -> None:
+    note = shop.app.tasks["note"]
+    link = note.si("failed", "used-up-error")
+
+    shop.app.tasks["limited"].apply_async(("never",), task_id="used-up", soft_time_limit=1, link_error=link)
+
+    wait_until(lambda: shop.ledger.lines("used-up-error"), WAIT_S, "the errback")
+    wait_until(lambda: shop.durable.get("used-up").promise().mirrored, WAIT_S, "it to be finished for Celery")
+    assert [line.value for line in shop.ledger.lines("used-up-error")] == ["failed"]
+
+
+@pytest.mark.parametrize("name", ["expires", "retries"])
+def test_always_eager_refuses_the_same(name: str) -> None:
+    eager = build("memory://", "cache+memory://", task_always_eager=True)
+    assert eager.app is not None
+    quick = eager.app.tasks["quick"]
+
+    assert quick.delay(1).get() == 1
+    assert quick.apply_async((1,), countdown=60, queue="special", serializer="json").get() == 1
+    assert chain(quick.s(1), quick.s(), quick.si(7))().get() == 7
+    with pytest.raises(DurableError, match=f"takes no {name}="):
+        quick.apply_async((1,), **{name: 1})
 
 
 # Time limits
