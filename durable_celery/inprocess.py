@@ -16,6 +16,7 @@ from durable_celery.lease import Keeper
 from durable_celery.registry import Registry
 from durable_celery.settings import Settings
 from durable_celery.store import Ready, Store
+from durable_celery.stores.local import LocalStore
 
 logger = logging.getLogger("durable_celery")
 
@@ -42,6 +43,7 @@ class InProcess:
     ) -> None:
         self._store = store
         self._max_attempts = settings.max_attempts
+        self._registry = registry
         self._limit = threads
         self._lock = threading.Lock()
         self._over = False
@@ -115,6 +117,10 @@ class InProcess:
         if left.departure is Departure.SUSPENDED:
             self._look.set()
 
+    def _ours(self, row: Ready) -> bool:
+        """Whether this process is to execute it: in a Redis there may be executions of others, who sweep as well."""
+        return isinstance(self._store, LocalStore) or self._registry.has(row.function, row.version)
+
     def _start_sweeping(self) -> None:
         if not self._sweeping:
             self._sweeping = True
@@ -130,7 +136,7 @@ class InProcess:
                 return
             try:
                 found = self._store.sweep(self._max_attempts)
-                self.publish(found.ready)
+                self.publish([row for row in found.ready if self._ours(row)])
             except Exception:
                 logger.exception("a sweep failed")
                 continue

@@ -169,3 +169,23 @@ def test_a_closed_one_takes_nothing_up_any_more(durable: Durable) -> None:
         thread.join(5)
     assert not [thread for thread in threading.enumerate() if thread not in others and "durable-local" in thread.name]
     assert (handle.status, durable.get("p.2").status) == ("suspended", "queued")
+
+
+def test_two_of_them_on_one_redis_leave_each_other_what_they_do_not_know(redis_url: str) -> None:
+    one, other = Durable(store=redis_url), Durable(store=redis_url)
+
+    @one.register
+    def known(ctx: Context) -> str:
+        ctx.sleep(1.2).get()
+        return "done"
+
+    @other.register
+    def busy(ctx: Context) -> None:
+        ctx.sleep(60).get()
+
+    keeps_sweeping = busy.run("busy")
+    handles = [known.run(f"k-{number}") for number in range(4)]
+    assert [handle.result(timeout=30) for handle in handles] == ["done"] * 4
+    keeps_sweeping.cancel()
+    one.close()
+    other.close()
