@@ -17,6 +17,7 @@ from durable_celery.op import Tasks
 from durable_celery.registry import Registry
 from durable_celery.settings import Settings
 from durable_celery.store import Ready, Store
+from durable_celery.stores.local import LocalStore
 
 logger = logging.getLogger("durable_celery")
 
@@ -44,8 +45,10 @@ class InProcess:
     ) -> None:
         self._store = store
         self._max_attempts = settings.max_attempts
+        self._registry = registry
         self._limit = threads
         self._lock = threading.Lock()
+        self._over = False
         now = clock or SystemClock()
         self._engine = Engine(
             store=store,
@@ -76,6 +79,8 @@ class InProcess:
             self._lock = threading.Lock()
             self._reset()
         with self._lock:
+            if self._over:  # what an attempt still at work says is ready is found by whoever comes next
+                return
             self._start_sweeping()
             for row in ready:
                 self._queue.put(row.id)
@@ -84,13 +89,13 @@ class InProcess:
                     threading.Thread(target=self._serve, name="durable-local", daemon=True).start()
 
     def close(self) -> None:
-        """End the threads once they are idle; promises stay."""
+        """Take nothing up any more, and end the threads once they are idle; promises stay."""
         with self._lock:
+            self._over = True
             self._closed.set()
             self._look.set()
             for _ in range(self._threads):
                 self._queue.put(None)
-            self._reset()
 
     def _serve(self) -> None:
         jobs = self._queue
@@ -116,6 +121,10 @@ class InProcess:
         if left.departure is Departure.SUSPENDED:
             self._look.set()
 
+    def _ours(self, row: Ready) -> bool:
+        """Whether this process is to execute it: in a Redis there may be executions of others, who sweep as well."""
+        return isinstance(self._store, LocalStore) or self._registry.has(row.function, row.version)
+
     def _start_sweeping(self) -> None:
         if not self._sweeping:
             self._sweeping = True
@@ -124,12 +133,14 @@ class InProcess:
 
     def _sweep(self, look: threading.Event, closed: threading.Event) -> None:
         pause_s = _LONGEST_PAUSE_S
-        while not closed.is_set():
+        while True:
             look.wait(pause_s)
             look.clear()
+            if closed.is_set():
+                return
             try:
                 found = self._store.sweep(self._max_attempts)
-                self.publish(found.ready)
+                self.publish([row for row in found.ready if self._ours(row)])
             except Exception:
                 logger.exception("a sweep failed")
                 continue

@@ -121,6 +121,10 @@ class Registry:
         except KeyError:
             raise FunctionNotFound(name if version == 1 else f"{name} (version {version})") from None
 
+    def has(self, name: str, version: int = 1) -> bool:
+        """Whether this version of a function is registered here."""
+        return (name, version) in self._by_name
+
     def of(self, fn: object) -> Registered | None:
         """The registration of a function, if it has one."""
         return self._by_function.get(id(fn))

@@ -10,16 +10,16 @@ from typing import Any
 
 from celery import Celery
 
-from durable_celery import clock
 from durable_celery.clock import SystemClock
 from durable_celery.codec import Codec
 from durable_celery.engine import Engine
 from durable_celery.errors import DurableError, PromiseNotFound, StoreUnavailable
 from durable_celery.lease import Keeper
-from durable_celery.registry import Options, Registered, Registry, signature_of
+from durable_celery.registry import Registered, Registry, signature_of
 from durable_celery.settings import Settings
 from durable_celery.start import Starter
 from durable_celery.store import Ready, Store
+from durable_celery.worker import options as asked
 from durable_celery.worker import prefetch
 from durable_celery.worker.children import Children
 from durable_celery.worker.mirror import Mirror
@@ -143,7 +143,9 @@ class Binding:
         self, task: DurableTask, promise_id: str, args: Any, kwargs: Any, options: dict[str, Any], canvas: str
     ) -> None:
         """What `apply_async` does: record the execution, then hint at it."""
-        self._starter.start(promise_id, task.function, task.version, args, kwargs, _options(options), canvas)
+        self._starter.start(
+            promise_id, task.function, task.version, args, kwargs, asked.of_call(self.app, options), canvas
+        )
 
     def record(
         self, task: DurableTask, promise_id: str, args: Any, kwargs: Any, options: dict[str, Any], canvas: str
@@ -151,7 +153,9 @@ class Binding:
         """Record an execution that arrived as a plain Celery message, for as long as it takes: it has no other copy."""
         while True:
             try:
-                self._starter.record(promise_id, task.function, task.version, args, kwargs, _options(options), canvas)
+                self._starter.record(
+                    promise_id, task.function, task.version, args, kwargs, asked.of_call(self.app, options), canvas
+                )
                 return
             except StoreUnavailable as error:
                 logger.warning("%s is not recorded yet: %s", promise_id, error)
@@ -203,15 +207,6 @@ class Binding:
             self.app.backend.store_result(promise_id, {"durable": reason}, PARKED)
         except Exception as error:
             logger.warning("could not show that %s is parked: %s", promise_id, error)
-
-
-def _options(options: dict[str, Any]) -> Options:
-    delay_ms = None
-    if options.get("countdown"):
-        delay_ms = clock.to_ms(options["countdown"])
-    elif options.get("eta"):
-        delay_ms = max(0, clock.instant_ms(options["eta"]) - SystemClock().now_ms())
-    return Options(queue=options.get("queue"), priority=options.get("priority"), delay_ms=delay_ms)
 
 
 def _refuse_celery_retries(registered: Registered) -> None:

@@ -14,9 +14,13 @@ from kombu.utils.json import JSONEncoder, loads
 _KEPT = (
     *("link", "link_error", "chain", "chord", "group_id", "group_index", "group", "stamped_headers", "reply_to"),
     *("headers", "shadow", "exchange", "routing_key", "time_limit", "soft_time_limit", "compression"),
+    "ignore_result",
 )
 #: Options that were meant for the first message only.
-_DROPPED = ("producer", "connection", "countdown", "eta", "expires", "task_id")
+_DROPPED = (
+    *("producer", "publisher", "connection", "retry", "retry_policy", "add_to_parent"),
+    *("countdown", "eta", "expires", "task_id", "serializer"),
+)
 
 
 def of_call(options: dict[str, Any]) -> str:

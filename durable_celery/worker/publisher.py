@@ -9,7 +9,7 @@ from celery import Celery
 
 from durable_celery import ids
 from durable_celery.store import Ready
-from durable_celery.worker import envelope
+from durable_celery.worker import envelope, options
 
 #: Message header that tells a hint from a call made with Celery's own `delay` or `apply_async`.
 HINT = "durable_hint"
@@ -25,9 +25,10 @@ class Publisher:
 
     def publish(self, ready: Sequence[Ready]) -> None:
         """One message each, over one connection."""
-        with self._app.producer_or_acquire() as producer:
+        said = options.sending(self._app)
+        with self._app.producer_or_acquire(said.pop("producer", None)) as producer:
             for row in ready:
-                self._send(row, producer)
+                self._send(row, producer, said)
 
     def depth(self, queue: str) -> int:
         """How many messages wait in a queue."""
@@ -38,23 +39,24 @@ class Publisher:
             except connection.channel_errors:
                 return 0  # no such queue: nothing waits in it
 
-    def _send(self, row: Ready, producer: Any) -> None:
-        options: dict[str, Any] = {
+    def _send(self, row: Ready, producer: Any, said: dict[str, Any]) -> None:
+        message: dict[str, Any] = {
+            **said,
             "root_id": ids.root_of(row.id),
             "parent_id": ids.parent_of(row.id),
             "serializer": "json",
         }
         if row.queue:
-            options["queue"] = row.queue
+            message["queue"] = row.queue
         if row.priority:
-            options["priority"] = int(row.priority)
+            message["priority"] = int(row.priority)
         if row.canvas:  # what the call carried besides its arguments
-            options.update(envelope.options_of(row.canvas))
-        headers = {**(options.pop("headers", None) or {}), HINT: 1}
+            message.update(envelope.options_of(row.canvas))
+        headers = {**(message.pop("headers", None) or {}), HINT: 1}
         if row.attempts:
             headers[RESUMED] = 1
         self._app.send_task(
-            task_name(row.function, row.version), task_id=row.id, headers=headers, producer=producer, **options
+            task_name(row.function, row.version), task_id=row.id, headers=headers, producer=producer, **message
         )
 
 

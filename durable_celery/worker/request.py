@@ -35,6 +35,8 @@ _EVENTS = {
 class DurableRequest(Request):
     """Celery's request with the endings of a durable execution."""
 
+    _told = False
+
     def on_accepted(self, pid: int, time_accepted: float) -> None:
         if self._request_dict.get(RESUMED):
             # Flower keeps showing SUSPENDED through a mere task-started; task-retried clears it.
@@ -80,6 +82,10 @@ class DurableRequest(Request):
             self.send_event(event)
 
     def _crashed(self, reason: str) -> None:
+        """Celery may say it twice: a hard limit is a failure and a timeout."""
+        if self._told:
+            return
+        self._told = True
         state.task_ready(self)
         self.acknowledge()
         logger.warning("%s[%s]: %s; it goes on after its last checkpoint", self.name, self.id, reason)

@@ -11,10 +11,10 @@ from celery.result import AsyncResult
 
 from durable_celery import ids
 from durable_celery.engine import Departure, Left
-from durable_celery.errors import DurableError
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.store import GRACE_MS
 from durable_celery.worker import envelope
+from durable_celery.worker import options as asked
 from durable_celery.worker.publisher import HINT
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ logger = logging.getLogger("durable_celery")
 #: What `AsyncResult(id).state` says while nobody needs to work on an execution.
 SUSPENDED = "SUSPENDED"
 PARKED = "PARKED"
-#: Options that mean something a durable execution does otherwise.
-_REFUSED = {
-    "expires": "an accepted execution is never dropped; give it a deadline with .options(timeout=…)",
-    "retries": "attempts are counted by the store",
-}
 
 
 if TYPE_CHECKING:
@@ -65,15 +60,24 @@ class DurableTask(Base):
         **options: Any,
     ) -> Any:
         """Record the execution, then hint at it. Raises IdConflict when `task_id` is taken by another call."""
-        for name, why in _REFUSED.items():
-            if options.get(name):
-                raise DurableError(f"{self.function!r} is durable and takes no {name}=: {why}")
+        asked.check(self.function, options)
+        options = asked.by_name(options)
         promise_id = ids.check_any(task_id) if task_id else ids.new_id()
         args, kwargs = tuple(args or ()), dict(kwargs or {})
         if self.app.conf.task_always_eager:
             return super().apply_async(args, kwargs, task_id=promise_id, **options)
-        self.binding.start(self, promise_id, args, kwargs, options, envelope.of_call(options))
-        return AsyncResult(promise_id, app=self.app, backend=self.backend)
+        with asked.first_message(options):
+            self.binding.start(self, promise_id, args, kwargs, options, envelope.of_call(options))
+        return self._result(promise_id, options)
+
+    def _result(self, promise_id: str, options: dict[str, Any]) -> Any:
+        """What a caller gets; a caller that is a task itself keeps it among its children."""
+        app: Any = self.app
+        result: Any = AsyncResult(promise_id, app=app, backend=self.backend)
+        parent = app.current_worker_task if options.get("add_to_parent", True) else None
+        if parent:
+            parent.add_trail(result)
+        return result
 
     # Carrying on: one message is one attempt
 
@@ -126,6 +130,8 @@ class DurableTask(Base):
 
     def _show(self, promise_id: str, meta: dict[str, Any], state: str) -> None:
         """For people to see; an execution does not fail for the lack of it."""
+        if self.request.ignore_result:
+            return
         try:
             self.backend.store_result(promise_id, meta, state, request=self.request)
         except Exception as error:
@@ -138,7 +144,9 @@ class DurableTask(Base):
         if self._being_told(promise):
             raise Ignore(Departure.SETTLED.value)
         if outcome.state is State.CANCELED:
-            self.backend.mark_as_revoked(promise.id, "cancelled", request=request, store_result=True)
+            self.backend.mark_as_revoked(
+                promise.id, "cancelled", request=request, store_result=not request.ignore_result
+            )
             self._mirrored(promise.id, request)
             raise Ignore(State.CANCELED.value)
         return self.binding.codec.unwrap(outcome, promise.id)

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from durable_celery.promise import State
+from tests.invariants import written
 from tests.simulation.ledger import ACTOR, LEDGER, did
 from tests.simulation.world import Shape
 
@@ -239,4 +240,22 @@ SHAPES = (
     ),
     Shape(name="catcher", functions=(catcher, remote_child), value=["one", "two", 2], steps=3),
     Shape(name="mixed", functions=(mixed, remote_child), value=["yes", 2], outside="yes", steps=3),
+    # The first of several, tries, and what is undone
+    Shape(
+        name="racing",
+        functions=(written.racing, written.sleeps),
+        value=["child", 1, "timer", "yes"],
+        outside="yes",
+        steps=5,
+    ),
+    Shape(name="in turn", functions=(written.in_turn, written.sleeps), value=[1, 2, 3], steps=6),
+    Shape(name="limited", functions=(written.limited, written.sleeps), value=["too slow", 1], steps=4),
+    Shape(name="retried", functions=(written.retried,), value=[3, ["hopeless", 3]], steps=7),
+    Shape(
+        name="undone",
+        functions=(written.undone,),
+        state=State.REJECTED,
+        value="OutOfStock: ('tea', 0)",
+        steps=5,
+    ),
 )

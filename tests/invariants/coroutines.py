@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.fundamentals import styles
+from tests.invariants import written
 from tests.invariants.steps import HOUR, OutOfStock, async_step, described, failing, odd_values, step, tell
 
 
@@ -143,3 +145,6 @@ async def never_joined(ctx):
     ctx.begin_run(step, "left alone", 1)
     ctx.begin_rpc(remote_child, 2)
     return "done"
+
+
+sleeps, racing, in_turn, limited, retried, undone = (styles.coroutine(body) for body in written.ALL)

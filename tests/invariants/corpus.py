@@ -84,6 +84,11 @@ CASES = (
         steps=1,
     ),
     Case(name="never_joined", children=("remote_child",), value="done", steps=2, threads=True),
+    Case(name="racing", children=("sleeps",), value=["child", 1, "timer", "yes"], outside="yes", steps=5),
+    Case(name="in_turn", children=("sleeps",), value=[1, 2, 3], steps=6),
+    Case(name="limited", children=("sleeps",), value=["too slow", 1], steps=4),
+    Case(name="retried", value=[3, ["hopeless", 3]], steps=7),
+    Case(name="undone", state=State.REJECTED, value="OutOfStock: ('tea', 0)", steps=5),
 )
 
 CORPUS = tuple(case.in_style(style) for case in CASES for style in STYLES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.invariants import written
 from tests.invariants.steps import HOUR, OutOfStock, async_step, described, failing, odd_values, step, tell
 
 
@@ -147,3 +148,6 @@ def never_joined(ctx):
     yield ctx.begin_run(step, "left alone", 1)
     yield ctx.begin_rpc(remote_child, 2)
     return "done"
+
+
+sleeps, racing, in_turn, limited, retried, undone = written.ALL

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.fundamentals import styles
+from tests.invariants import written
 from tests.invariants.steps import HOUR, OutOfStock, async_step, described, failing, odd_values, step, tell
 
 
@@ -138,3 +140,6 @@ def never_joined(ctx):
     ctx.begin_run(step, "left alone", 1)
     ctx.begin_rpc(remote_child, 2)
     return "done"
+
+
+sleeps, racing, in_turn, limited, retried, undone = (styles.plain(body) for body in written.ALL)

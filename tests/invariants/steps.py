@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from tests.simulation.ledger import did
+from tests.simulation.ledger import LEDGER, did
 
 
 class OutOfStock(Exception):
@@ -56,3 +56,14 @@ def described(value: Any) -> Any:
 
 
 HOUR = 3600
+
+
+def flaky(label: str, failures: int) -> int:
+    """Fails so many times; which try this is, is counted by those recorded."""
+    tries = 1
+    while f"{label} {tries}" in LEDGER.recorded:
+        tries += 1
+    did(f"{label} {tries}")
+    if tries <= failures:
+        raise OutOfStock(label, tries)
+    return tries
