@@ -16,7 +16,7 @@ from durable_celery.lease import Keeper
 from durable_celery.op import Tasks
 from durable_celery.registry import Registry
 from durable_celery.settings import Settings
-from durable_celery.store import Ready, Store
+from durable_celery.store import GRACE_MS, Ready, Store
 from durable_celery.stores.local import LocalStore
 
 logger = logging.getLogger("durable_celery")
@@ -25,6 +25,8 @@ logger = logging.getLogger("durable_celery")
 DEFAULT_THREADS = 32
 #: The sweep looks at least this often.
 _LONGEST_PAUSE_S = 1.0
+#: After a sweep that found what others have to execute: long enough for their next sweep to find it first.
+_STEP_BACK_S = GRACE_MS / 1000 + 1.5 * _LONGEST_PAUSE_S
 _HOLDER = "local"
 
 
@@ -140,9 +142,10 @@ class InProcess:
                 return
             try:
                 found = self._store.sweep(self._max_attempts)
-                self.publish([row for row in found.ready if self._ours(row)])
+                ours = [row for row in found.ready if self._ours(row)]
+                self.publish(ours)
             except Exception:
                 logger.exception("a sweep failed")
                 continue
             due_s = _LONGEST_PAUSE_S if found.next_due_ms is None else found.next_due_ms / 1000
-            pause_s = min(_LONGEST_PAUSE_S, due_s)
+            pause_s = min(_LONGEST_PAUSE_S, due_s) if len(ours) == len(found.ready) else _STEP_BACK_S

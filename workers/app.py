@@ -16,6 +16,9 @@ app.conf.update(
     durable_store_url=settings.redis_url(),
     broker_connection_retry_on_startup=True,
     worker_send_task_events=True,
+    # A message in the memory of a busy worker is out of reach of the idle ones.
+    worker_prefetch_multiplier=1,
+    worker_disable_prefetch=True,
     task_send_sent_event=True,
 )
 

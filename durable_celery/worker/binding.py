@@ -20,7 +20,6 @@ from durable_celery.settings import Settings
 from durable_celery.start import Starter
 from durable_celery.store import Ready, Store
 from durable_celery.worker import options as asked
-from durable_celery.worker import prefetch
 from durable_celery.worker.children import Children
 from durable_celery.worker.mirror import Mirror
 from durable_celery.worker.process import Process, tell_termination_apart
@@ -48,7 +47,6 @@ class Binding:
         dependencies: Mapping[str, Any],
         tasks: CeleryTasks,
     ) -> None:
-        prefetch.prepare(app)
         self.app = app
         self.registry = registry
         self.codec = codec

@@ -18,7 +18,6 @@ from durable_celery import telemetry
 from durable_celery.errors import StoreUnavailable
 from durable_celery.presence import Presence
 from durable_celery.store import Store, Sweep
-from durable_celery.worker import prefetch
 from durable_celery.worker.binding import Binding
 from durable_celery.worker.children import Children
 from durable_celery.worker.revoked import Revoked
@@ -44,7 +43,6 @@ class Sweeper(bootsteps.StartStopStep):
         super().__init__(worker, **kwargs)
         self._uid = f"durable-{id(self)}"
         self.binding.enter(worker.hostname or "")  # before the pool forks
-        prefetch.decide(worker)
         signals.worker_shutting_down.connect(self._shutting_down, weak=False, dispatch_uid=self._uid)
         signals.worker_shutdown.connect(self._shut_down, weak=False, dispatch_uid=self._uid)
         self._timer: Any = None

@@ -354,7 +354,7 @@ class Project:
 
 def project(broker: str, store: str, **conf: Any) -> Project:
     app = Celery("proj", broker=broker, backend=store)
-    app.conf.update(broker_connection_retry_on_startup=True, **conf)
+    app.conf.update({"broker_connection_retry_on_startup": True, "worker_prefetch_multiplier": 1, **conf})
     durable = Durable(app)
     functions = {body.__name__: durable.register(body) for body in DURABLE}
     durable.set_dependency("app", app)

@@ -295,13 +295,13 @@ def test_always_eager_runs_inline(place: Place, monkeypatch: pytest.MonkeyPatch)
 # And nothing else is different
 
 
-def test_a_durable_changes_two_settings_and_adds_its_own_tasks() -> None:
+def test_a_durable_changes_no_setting_and_adds_its_own_tasks() -> None:
     stock, durable = (ordinary("memory://", "cache+memory://", durable=each) for each in (False, True))
     before, after = (dict(app.conf.table()) for app in (stock, durable))
 
-    changed = {name: value for name, value in after.items() if before.get(name) != value}
-    assert changed == {"worker_prefetch_multiplier": 1}
-    assert set(durable.tasks) - set(stock.tasks) == {"occupied"}
+    assert after == before
+    added = {"occupied", "durable_celery.settle", "durable_celery.settle_error"}
+    assert set(durable.tasks) - set(stock.tasks) == added
     for name, task in stock.tasks.items():
         if not name.startswith("celery."):
             other = durable.tasks[name]
@@ -309,28 +309,11 @@ def test_a_durable_changes_two_settings_and_adds_its_own_tasks() -> None:
             assert other.Request == task.Request
 
 
-def test_a_busy_worker_leaves_what_waits_in_the_queue(place: Place) -> None:
-    """The one thing that is different on purpose: see the page on Celery."""
+def test_a_busy_worker_fetches_ahead_as_ever(place: Place) -> None:
     gate = f"busy-{place.worker.name}"
     results = [place.task("works").delay(gate, 2) for _ in range(4)]
     wait_until(lambda: place.ledger.count(gate, "start") == 2, WAIT_S, "both processes to be busy")
     inspect = place.app.control.inspect(timeout=2, limit=1)
 
-    def reserved() -> int:
-        return len(inspect.reserved()[place.node])
-
-    if place.worker.name == "stock":
-        wait_until(lambda: reserved() == 2, WAIT_S, "two to be fetched ahead")
-    else:
-        with place.app.connection_for_read() as connection:
-            assert connection.default_channel.queue_declare("celery", passive=True).message_count == 2
-        assert reserved() == 0
-        settings = inspect.conf()[place.node]
-        assert (settings["worker_prefetch_multiplier"], settings["worker_disable_prefetch"]) == (1, True)
+    wait_until(lambda: len(inspect.reserved()[place.node]) == 2, WAIT_S, "two to be fetched ahead")
     assert [result.get(timeout=WAIT_S) for result in results] == ["in time"] * 4
-
-
-def test_what_the_application_says_of_prefetching_counts() -> None:
-    said = ordinary("memory://", "cache+memory://", durable=True, worker_prefetch_multiplier=4)
-
-    assert said.conf.worker_prefetch_multiplier == 4
