@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from durable_celery.errors import ControlFlow
+from durable_celery.errors import ControlFlow, TimedOut
 from durable_celery.journal import NOTE, Entry
 from durable_celery.op import CallOptions, Op, Performer
 from durable_celery.operations.pause import Pause, next_try
@@ -146,6 +146,11 @@ class LocalCall(Op[T]):
 
     def awaits(self) -> list[Await]:
         return [] if self._due_at is None or self.ready() else [Await(self.path, due_at=self._due_at)]
+
+    def error(self) -> Exception | None:
+        if self._outcome is None and self._error is None:
+            return TimedOut(self.step_id)  # not recorded yet: `take` does
+        return super().error()
 
     def take(self) -> T:
         if self._outcome is None and self._error is None:

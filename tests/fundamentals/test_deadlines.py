@@ -120,3 +120,18 @@ def test_a_childs_deadline_wakes_its_parent(durable: Durable) -> None:
     until(lambda: handle.status == "suspended")
 
     assert handle.result(timeout=5) == "woken"
+
+
+def test_a_step_whose_time_is_up_fails_the_gather_that_it_is_in(durable: Durable) -> None:
+    over = threading.Event()
+
+    @durable.register
+    def body(ctx: Context) -> str:
+        try:
+            ctx.gather(ctx.run(over.wait, 5).options(timeout=0.3), ctx.run(over.wait, 5).options(timeout=0.3)).get()
+        except TimedOut as late:
+            over.set()
+            return late.promise_id
+        return "never"
+
+    assert body.run("d").result(timeout=8) in {"d.1", "d.2"}
