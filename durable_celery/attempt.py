@@ -30,6 +30,7 @@ from durable_celery.operations.run import LocalCall
 from durable_celery.registry import Registry
 from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.store import Claimed, Ready, Store
+from durable_celery.strands import Strands
 
 logger = logging.getLogger("durable_celery")
 T = TypeVar("T")
@@ -43,7 +44,7 @@ SHORT_PEEK_S = 0.1
 
 
 class Attempt:
-    """What operations act on. A *strand* is the body, or a local child begun on a thread of its own."""
+    """What operations act on, from whichever of its strands."""
 
     def __init__(
         self,
@@ -76,10 +77,7 @@ class Attempt:
         self._offset_ms = claimed.now_ms - clock.monotonic_ms()
         self._changed = threading.Condition(threading.RLock())
         self._closed: ControlFlow | None = None
-        self._active = 1
-        self._blocked: dict[int, Op[Any]] = {}
-        self._running = 0
-        self._abandoned: set[str] = set()
+        self._strands = Strands()
         self.fence = Fence(self.hold, self.journal, store, clock, publish, self._changed, self._close)
         self._beginning = Beginning(self.fence, clock, self.find, self.admit)
         self.cancellation = Cancellation(self.journal, asked=claimed.promise.cancel_at is not None)
@@ -142,8 +140,7 @@ class Attempt:
         assert isinstance(op, LocalCall)
         self.admit()
         with self._changed:
-            self._active += 1
-            self._running += 1
+            self._strands.begin(op.path)
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(self._strand, op), name=f"durable-{op.step_id}", daemon=True).start()
 
@@ -152,13 +149,15 @@ class Attempt:
             self.fence.progress(text)
 
     def abandon(self, path: str) -> None:
-        self._abandoned.add(path)
+        with self._changed:
+            self._strands.abandon(path)
+            self._changed.notify_all()
 
     def wait(self, op: Op[T]) -> T:
         self.flush()
         op.mark_awaited()
         self._mark(op)
-        if self._abandoned and any(f"{op.key}.".startswith(f"{path}.") for path in self._abandoned):
+        if self._strands.is_abandoned(op.key):
             raise Abandoned(op.key)
         try:
             return self._waited(op)
@@ -199,10 +198,11 @@ class Attempt:
     def join(self) -> None:
         """Wait for the strands that still execute a step; blocked ones have nothing left to do."""
         with self._changed:
-            while self._running > len(self._blocked):
+            while self._strands.some_at_work:
                 self._changed.wait()
 
     def _strand(self, op: LocalCall[Any]) -> None:
+        self._strands.enter(op.path)
         try:
             op.execute()
         except Abandoned:
@@ -213,8 +213,7 @@ class Attempt:
             op.fail(error)
         finally:
             with self._changed:
-                self._active -= 1
-                self._running -= 1
+                self._strands.end(op.path)
                 self._changed.notify_all()
 
     def _block(self, op: Op[Any], enough: Callable[[], bool]) -> None:
@@ -223,19 +222,19 @@ class Attempt:
             self.check_open()
             if enough():
                 return
-            me = threading.get_ident()
-            self._blocked[me] = op
-            self._active -= 1
+            me = self._strands.here
+            self._strands.wait(me, op)
             try:
-                if self._active == 0:
+                if self._strands.all_wait:
                     self._all_blocked()
                 elif not self._changed.wait(timeout=self._left_s(op, PEEK_S)):
                     self._peek(op)
             finally:
-                self._active += 1
-                del self._blocked[me]
+                self._strands.resume(me)
                 self._changed.notify_all()
             self.check_open()
+            if self._strands.is_abandoned(me):
+                raise Abandoned(me)
 
     def _all_blocked(self) -> None:
         if self.cancellation.asked and not self.cancellation.heeded:
@@ -243,7 +242,7 @@ class Attempt:
             if not self.cancellation.heeded:
                 self._close(Suspended(self.hold.id))
             return
-        awaits = [awaited for op in self._blocked.values() for awaited in op.awaits()]
+        awaits = [awaited for op in self._strands.waiting for awaited in op.awaits()]
         if not awaits:  # a strand has just ended: whoever waits for it looks again
             return
         left_ms = min((a.due_at - self.now_ms() for a in awaits if a.due_at is not None), default=None)
@@ -251,7 +250,7 @@ class Attempt:
             self._sit_out(max(left_ms, 1) / 1000, peek=any(a.due_at is None for a in awaits))
             return
         self.fence.say()
-        groups = [group for op in self._blocked.values() if (group := op.group()).awaits]
+        groups = [group for op in self._strands.waiting if (group := op.group()).awaits]
         left = self.fence.suspend(groups)
         if left.suspended:
             self._close(Suspended(self.hold.id))
@@ -266,7 +265,7 @@ class Attempt:
             self._changed.wait(timeout=left_s)
             return
         self._changed.wait(timeout=min(left_s, SHORT_PEEK_S))
-        for op in tuple(self._blocked.values()):
+        for op in self._strands.waiting:
             self._peek(op)
 
     def _left_s(self, op: Op[Any], at_most: float) -> float:

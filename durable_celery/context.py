@@ -87,7 +87,10 @@ class Context:
         return self._made(self._calls.local(fn, args, kwargs))
 
     def begin_run(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
-        """Start a local child on a thread now, wait for it later. Never waited for, it is joined at the end."""
+        """Start a local child on a thread, wait for it later. Never waited for, it is joined at the end.
+
+        It starts before the body makes or waits for anything else, so that it may be told `.options(…)` first.
+        """
         return self._begun(self._calls.local(fn, args, kwargs))
 
     def rpc(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
@@ -98,11 +101,14 @@ class Context:
         return self._made(self._calls.remote(fn, args, kwargs))
 
     def begin_rpc(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
-        """Start a remote child now, wait for it later. Never waited for, it is joined at the end."""
+        """Start a remote child, wait for it later. Never waited for, it is joined at the end.
+
+        It starts before the body waits for anything; several begun one after the other start together.
+        """
         return self._begun(self._calls.remote(fn, args, kwargs))
 
     def detached(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[str]:
-        """Start an execution with a life of its own, now; it is not joined. Its value is its id."""
+        """Start an execution with a life of its own, as `begin_rpc` does; it is not joined. Its value is its id."""
         return self._begun(self._calls.detached(fn, args, kwargs), deferred=False)
 
     def continue_as(self, *args: Any, **kwargs: Any) -> Op[Any]:
@@ -155,7 +161,9 @@ class Context:
             timeout_ms=None if timeout is None else clock.to_ms(timeout),
             tags=self._performer.codec.encode(tags, "tags") if tags else "",
         )
-        return self._begun(ExternalPromise(self._performer, id or "external", path, child), deferred=False)
+        made = self._made(ExternalPromise(self._performer, id or "external", path, child))
+        made.begin()
+        return made
 
     # Values made once
 
@@ -231,6 +239,7 @@ class Context:
             self._performer.wait(Gather(self._performer, running, return_exceptions=True, next_path=self._next))
 
     def _made(self, op: AnyOp) -> AnyOp:
+        self._performer.flush()
         self._ops.append(op)
         op.owner = self
         return op

@@ -186,9 +186,10 @@ class Durable:
         return self._handle(id)
 
     def retry(self, id: str, from_step: int | str | None = None) -> Handle[Any]:
-        """Execute it again from a step, the last one that failed by default, under the id `<id>~2` (then `~3`).
+        """Execute it again from a step, the first that failed by default, under the id `<id>~2` (then `~3`).
 
-        A settled promise never changes, and so what runs again is a fork; asked for twice it is made once.
+        A settled promise never changes, and so what runs again is a fork; asked for
+        twice it is made once. What a saga has undone is not done again: give it `from_step=1`.
         """
         return self.fork(id, from_step)
 
@@ -197,9 +198,9 @@ class Durable:
     ) -> Handle[Any]:
         """A new execution with the same arguments that keeps what was recorded before `from_step`, and runs the rest.
 
-        The step is its position in the body, from 1, or its id. `version` takes
-        another registered version of the function. Raises PromiseNotFound, and
-        IdConflict when `new_id` is taken by another call.
+        The step is its position in the body, from 1, or its id; steps that are not
+        over run anew in any case. `version` takes another registered version of the
+        function. Raises PromiseNotFound, and IdConflict when `new_id` is taken.
         """
         return self._handle(self._forks.fork(id, from_step, new_id, version))
 

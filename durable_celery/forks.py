@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 
 from durable_celery import ids
 from durable_celery.errors import DurableError, IdConflict
-from durable_celery.journal import DELIVERED, Entry, decode_outcome, position_of, prefix_of
+from durable_celery.journal import BODY, DELIVERED, Entry, decode_outcome, position_of, prefix_of
 from durable_celery.promise import Promise, State
 from durable_celery.settings import Settings
 from durable_celery.store import NewPromise, Ready, Store
@@ -35,19 +36,25 @@ class Forks:
         if not source.is_execution:
             raise DurableError(f"{promise_id!r} is an external promise: there is nothing in it to execute again")
         before = _failed_at(journal) if from_step is None else _position(source, from_step)
+        before = int(min(before, _open_at(journal)))
         fork_id = ids.check_root(new_id or successor(source.id))
-        new = self._copy(source, fork_id, version)
-        created = self._store().create(new, journal=prefix_of(journal, before))
-        p = created.promise
-        if (p.function, p.digest) != (new.function, new.digest):
-            raise IdConflict.of(fork_id, p.function, new.function)
+        while True:
+            new = self._copy(source, fork_id, version, f"{source.id} {before}")
+            created = self._store().create(new, journal=prefix_of(journal, before))
+            p = created.promise
+            if p.key_for_create == new.key:
+                break
+            if new_id is not None:
+                raise IdConflict(fork_id, "another execution, or a fork from another step")
+            fork_id = successor(fork_id)
         if created.fresh:
             self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
         return fork_id
 
-    def _copy(self, source: Promise, fork_id: str, version: int | None) -> NewPromise:
+    def _copy(self, source: Promise, fork_id: str, version: int | None, key: str) -> NewPromise:
         return NewPromise(
             id=fork_id,
+            key=key,
             function=source.function,
             version=version or source.version,
             args=source.args,
@@ -78,11 +85,23 @@ def _position(source: Promise, step: int | str) -> int:
 
 
 def _failed_at(journal: dict[str, str]) -> int:
-    """The position of the last step, unless it succeeded: then the one after it, so that everything is kept."""
-    last = max((position_of(path) for path in journal), default=0)
-    delivered, entry = journal.get(f"{last}{DELIVERED}"), journal.get(str(last))
-    if delivered is not None:
-        state = decode_outcome(delivered).state
-    else:
-        state = Entry.decode(entry).state if entry is not None else State.PENDING
-    return last + 1 if state is State.RESOLVED else max(last, 1)
+    """The position of the first step that failed; without one, the position after the last: everything is kept."""
+    steps = _steps(journal)
+    failed = [position for position, state in steps.items() if state not in (State.RESOLVED, State.PENDING)]
+    return min(failed, default=max(steps, default=0) + 1)
+
+
+def _open_at(journal: dict[str, str]) -> float:
+    """The position of the first step that is not over: what it waits for belongs to the execution that asked."""
+    return min((position for position, state in _steps(journal).items() if state is State.PENDING), default=math.inf)
+
+
+def _steps(journal: dict[str, str]) -> dict[int, State]:
+    """How each step of the body stands, by position."""
+    found: dict[int, State] = {}
+    for path, text in journal.items():
+        if path.isdecimal() and path != BODY:
+            entry, delivered = Entry.decode(text), journal.get(path + DELIVERED)
+            started = State.RESOLVED if entry.kind == "detached" else entry.state
+            found[int(path)] = started if delivered is None else decode_outcome(delivered).state
+    return found

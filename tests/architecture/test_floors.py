@@ -22,7 +22,7 @@ FLOORS = [
     ["operations", "body"],
     ["calls", "saga"],
     ["context"],
-    ["lease", "cancellation"],
+    ["lease", "cancellation", "strands"],
     ["fence"],
     ["beginning"],
     ["attempt"],

@@ -268,3 +268,13 @@ def test_resonates_shape_of_begun_children(durable: Durable) -> None:
         return [(yield promise), (yield kept)]
 
     assert body.call("y-1") == [8, 10]
+
+
+def test_a_promise_exists_as_soon_as_its_id_can_be_handed_out(durable: Durable) -> None:
+    @durable.register
+    def body(ctx: Context) -> str:
+        asked = ctx.promise()
+        durable.promises.resolve(asked.id, "at once")
+        return asked.get()
+
+    assert body.run("p").result(timeout=5) == "at once"

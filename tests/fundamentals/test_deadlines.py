@@ -122,6 +122,20 @@ def test_a_childs_deadline_wakes_its_parent(durable: Durable) -> None:
     assert handle.result(timeout=5) == "woken"
 
 
+def test_a_body_that_does_not_catch_it_fails_while_the_step_still_runs(durable: Durable) -> None:
+    over = threading.Event()
+
+    @durable.register
+    def body(ctx: Context) -> None:
+        ctx.run(over.wait, 8).options(timeout=0.2).get()
+
+    began = time.monotonic()
+    with pytest.raises(TimedOut):
+        body.run("d").result(timeout=7)
+    assert time.monotonic() - began < 4
+    over.set()
+
+
 def test_a_step_whose_time_is_up_fails_the_gather_that_it_is_in(durable: Durable) -> None:
     over = threading.Event()
 

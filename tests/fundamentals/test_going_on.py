@@ -6,7 +6,7 @@ import pytest
 
 from durable_celery import Context, Durable, HistoryTooLong, IdConflict, Parked
 from durable_celery.settings import Settings
-from tests.fundamentals.test_cancelling import until
+from tests.fundamentals.test_cancelling import status, until
 
 
 def test_continue_as_goes_on_with_a_new_history_and_its_result_is_the_result(durable: Durable) -> None:
@@ -111,6 +111,65 @@ def test_one_that_failed_is_tried_again_from_its_failed_step_and_stays_as_it_was
     assert durable.retry("order-1").id == "order-1~2"
     assert done == ["reserved"]
     assert handle.status == "failed"
+
+
+def test_a_retry_begins_at_the_first_step_that_failed_whatever_was_recorded_after_it(durable: Durable) -> None:
+    broken = [True]
+
+    def charge() -> int:
+        if broken:
+            raise ConnectionError
+        return 1
+
+    @durable.register
+    def body(ctx: Context) -> list[int]:
+        return ctx.gather(ctx.run(charge), ctx.run(lambda: 2)).get()
+
+    with pytest.raises(ConnectionError):
+        body.run("g").result(timeout=5)
+    broken.clear()
+
+    assert durable.retry("g").result(timeout=5) == [1, 2]
+
+
+def test_a_retry_from_another_step_is_another_fork(durable: Durable) -> None:
+    done: list[str] = []
+
+    @durable.register
+    def body(ctx: Context) -> None:
+        for name in "ab":
+            ctx.run(done.append, name).get()
+        raise ValueError
+
+    with pytest.raises(ValueError):  # the body's own
+        body.run("r").result(timeout=5)
+    forks = [durable.retry("r"), durable.retry("r", from_step=1), durable.retry("r", from_step=1)]
+
+    assert [fork.id for fork in forks] == ["r~2", "r~3", "r~3"]
+    for fork in forks:
+        with pytest.raises(ValueError):
+            fork.result(timeout=5)
+    assert done == ["a", "b", "a", "b"]
+
+
+def test_a_fork_of_one_at_work_does_not_share_what_that_waits_for(durable: Durable) -> None:
+    @durable.register
+    def child(ctx: Context) -> str:
+        return ctx.promise(id=f"{ctx.id}-gate").get()
+
+    @durable.register
+    def body(ctx: Context) -> str:
+        return ctx.rpc(child).get()
+
+    original = body.run("w")
+    until(lambda: original.status == "suspended")
+    forked = durable.fork("w", from_step=2, new_id="v")
+    until(lambda: forked.status == "suspended")
+    original.cancel()
+    until(lambda: status(durable, "v.1-gate") == "pending")
+    durable.promises.resolve("v.1-gate", "its own")
+
+    assert forked.result(timeout=5) == "its own"
 
 
 def test_a_fork_under_an_id_of_another_call_is_refused(durable: Durable) -> None:
