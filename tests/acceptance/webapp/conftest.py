@@ -31,9 +31,13 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def durable() -> Iterator[Durable]:
-    local = Durable.local()
+    """Closed, and at rest: what is still at work would write into the folder of the next test."""
+    local, others = Durable.local(), set(threading.enumerate())
     yield local
     local.close()
+    for thread in set(threading.enumerate()) - others:
+        if thread.name.startswith("durable-local"):
+            thread.join(10)
 
 
 @pytest.fixture

@@ -20,14 +20,14 @@ class Servers:
     store: EmbeddedRedis
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def servers() -> Iterator[Servers]:
-    """Two servers for the whole run; every fleet has a database of its own on each."""
+    """Two servers for a module; every fleet has a database of its own on each."""
     with EmbeddedRedis() as broker, EmbeddedRedis() as store:
         yield Servers(broker, store)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def databases() -> Iterator[int]:
     return itertools.count(1)
 
