@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from durable_celery import Durable
+from tests.fundamentals.styles import STYLES, Style
 
 
 @pytest.fixture(params=["local", "redis"])
@@ -14,3 +15,9 @@ def durable(request: pytest.FixtureRequest) -> Iterator[Durable]:
     made = Durable.local() if request.param == "local" else Durable(store=request.getfixturevalue("redis_url"))
     yield made
     made.close()
+
+
+@pytest.fixture(params=list(STYLES))
+def style(request: pytest.FixtureRequest) -> Style:
+    """A way to write a body; asked for, the test runs in all three."""
+    return STYLES[request.param]

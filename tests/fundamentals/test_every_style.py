@@ -11,14 +11,9 @@ from typing import Any
 import pytest
 
 from durable_celery import Context, Durable, Handle, RetryLater, RetryPolicy, State
-from tests.fundamentals.styles import STYLES, Style
+from tests.fundamentals.styles import Style
 
 WAIT_S = 20
-
-
-@pytest.fixture(params=list(STYLES))
-def style(request: pytest.FixtureRequest) -> Style:
-    return STYLES[request.param]
 
 
 def until(there: Callable[[], Any], what: str) -> None:
