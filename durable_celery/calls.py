@@ -16,6 +16,7 @@ from durable_celery.registry import Options, Registered, check_arguments, name_o
 from durable_celery.store import DEFAULT_RETENTION_MS, NewPromise
 
 Target = Callable[..., Any] | str
+_NOTHING = Options()
 PerformAt = Callable[[str, Callable[..., Any], Sequence[Any], dict[str, Any]], Any]
 
 
@@ -66,7 +67,9 @@ class Calls:
         made: LocalCall[Any] = LocalCall(
             self._performer, name, path, step_id, call, options.retry or self._performer.retry
         )
-        made.configure(CallOptions(timeout_ms=_own(fn).timeout_ms))
+        timeout_ms = _own(fn).timeout_ms
+        if timeout_ms is not None:
+            made.configure(CallOptions(timeout_ms=timeout_ms))
         return made
 
     def remote(self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Op[Any]:
@@ -151,9 +154,9 @@ def _not_a_child(fn: Any, *, detached: bool) -> str:
 def _own(fn: Target) -> Options:
     """What `function.options(…)` said of this copy of it."""
     own = getattr(fn, "own", None)
-    return own if isinstance(own, Options) else Options()
+    return own if isinstance(own, Options) else _NOTHING
 
 
 def _said(fn: Target, registered: Registered | None) -> Options:
     """The same, filled up from its registration."""
-    return _own(fn).over(registered.options if registered is not None else Options())
+    return _own(fn).over(registered.options) if registered is not None else _own(fn)
