@@ -11,7 +11,7 @@ from typing import Any
 
 from durable_celery.journal import NOTE, Entry, Journal
 from durable_celery.op import Op
-from durable_celery.promise import State
+from durable_celery.promise import Outcome, State
 
 _NAME = "cancelled:"
 _BEGUN = " begun"
@@ -55,8 +55,5 @@ class Cancellation:
         """The note that the scope is told here."""
         self._raised.add(op.scope)
         name = _NAME + op.scope
-        payload = op.key + (_BEGUN if op.begun else "")
-        told = Entry(
-            kind="cancelled", name=name, state=State.CANCELED, payload=payload, started_at=now_ms, ended_at=now_ms
-        )
-        return NOTE + name, told
+        told = Outcome(State.CANCELED, op.key + (_BEGUN if op.begun else ""))
+        return NOTE + name, Entry.at_once("cancelled", name, told, now_ms)

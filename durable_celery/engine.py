@@ -36,6 +36,8 @@ from durable_celery.store import Claimed, Ready, Refused, Store
 logger = logging.getLogger("durable_celery")
 Publish = Callable[[Sequence[Ready]], None]
 _CANCELLED = Outcome(State.CANCELED, "")
+#: Seconds after an attempt that failed outside its function; twice as long after each one in a row.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 10.0
 
 
 class Departure(StrEnum):
@@ -77,6 +79,7 @@ class Engine:
         retry: RetryPolicy = NEVER,
         dependencies: Mapping[str, Any] | None = None,
         tasks: Tasks | None = None,
+        pause: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.store = store
         self.codec = codec
@@ -87,6 +90,7 @@ class Engine:
         self.lease_ms = lease_ms
         self.max_entries = max_entries
         self.draining = draining
+        self.pause = pause
         self.retry = retry
         self.dependencies = dependencies if dependencies is not None else {}
         self.tasks = tasks
@@ -121,6 +125,9 @@ class Engine:
                     on_claimed(claimed.promise)
                 telemetry.emit(telemetry.CLAIMED, id=promise_id, promise=claimed.promise, holder=holder)
                 left = self._carry(attempt, claimed)
+            except Exception:  # it will be tried again: not so soon that what is broken parks it before it is mended
+                self.pause(min(_FIRST_PAUSE_S * 2**claimed.promise.crashes, _LONGEST_PAUSE_S))
+                raise
             finally:
                 attempt.end()
         telemetry.emit(f"execution.{left.departure}", id=promise_id, left=left)

@@ -6,6 +6,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,6 +62,7 @@ class InProcess:
             publish=self.publish,
             lease_ms=settings.lease_ms,
             max_entries=settings.max_entries,
+            pause=time.sleep,
             dependencies=dependencies,
             tasks=tasks,
         )

@@ -63,6 +63,11 @@ class Entry:
             tries=int(tries),
         )
 
+    @classmethod
+    def at_once(cls, kind: str, name: str, outcome: Outcome, now_ms: int) -> Entry:
+        """The entry of an operation that was over as soon as it was made."""
+        return cls(kind=kind, name=name, state=outcome.state, payload=outcome.value, started_at=now_ms, ended_at=now_ms)
+
     @property
     def outcome(self) -> Outcome | None:
         """The recorded outcome; None for an open entry."""

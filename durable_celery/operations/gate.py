@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from durable_celery.journal import GATE, Entry
 from durable_celery.op import Op, Performer
-from durable_celery.promise import State
+from durable_celery.promise import Outcome, State
 
 
 class Gate(Op[int]):
@@ -30,17 +30,9 @@ class Gate(Op[int]):
             self._value = self._default
             return
         self.performer.admit()
-        now_ms = self.performer.now_ms()
         self._value = self._latest
-        passed = Entry(
-            kind=self.kind,
-            name=self.name,
-            state=State.RESOLVED,
-            payload=str(self._latest),
-            started_at=now_ms,
-            ended_at=now_ms,
-        )
-        self.performer.checkpoint(self.path, passed)
+        passed = Outcome(State.RESOLVED, str(self._latest))
+        self.performer.checkpoint(self.path, Entry.at_once(self.kind, self.name, passed, self.performer.now_ms()))
 
     def ready(self) -> bool:
         return self._value is not None

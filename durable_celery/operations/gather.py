@@ -86,14 +86,6 @@ class Gather(Op[list[Any]]):
         if entry is not None and entry.outcome is not None:
             return entry.outcome
         self.performer.admit()
-        failure, now_ms = self.performer.codec.failure(error), self.performer.now_ms()
-        failed = Entry(
-            kind=self.kind,
-            name=self.name,
-            state=failure.state,
-            payload=failure.value,
-            started_at=now_ms,
-            ended_at=now_ms,
-        )
-        self.performer.checkpoint(self.path, failed)
+        failure = self.performer.codec.failure(error)
+        self.performer.checkpoint(self.path, Entry.at_once(self.kind, self.name, failure, self.performer.now_ms()))
         return failure

@@ -61,17 +61,8 @@ class RemoteCall(Op[T]):
     def spawned(self, found: Created | IdConflict) -> None:
         if isinstance(found, Created):
             return
-        now_ms = self.performer.now_ms()
-        self._failure = self.performer.codec.failure(found)
-        failed = Entry(
-            kind=self.kind,
-            name=self.name,
-            state=self._failure.state,
-            payload=self._failure.value,
-            started_at=now_ms,
-            ended_at=now_ms,
-        )
-        self.performer.checkpoint(self.path, failed)
+        failure = self._failure = self.performer.codec.failure(found)
+        self.performer.checkpoint(self.path, Entry.at_once(self.kind, self.name, failure, self.performer.now_ms()))
 
     def ready(self) -> bool:
         return self._outcome() is not None

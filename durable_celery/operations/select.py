@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from durable_celery.journal import Entry
 from durable_celery.op import Op, Performer
-from durable_celery.promise import State
+from durable_celery.promise import Outcome, State
 from durable_celery.store import Await, Group
 
 T = TypeVar("T")
@@ -45,16 +45,8 @@ class Choice(Op[T]):
         """The chosen operation; the choice is recorded the first time."""
         if self.chosen is None:
             self.chosen = next(index for index, (_, op) in enumerate(self.named) if op.ready())
-            now_ms = self.performer.now_ms()
-            made = Entry(
-                kind=self.kind,
-                name=self.name,
-                state=State.RESOLVED,
-                payload=str(self.chosen),
-                started_at=now_ms,
-                ended_at=now_ms,
-            )
-            self.performer.checkpoint(self.path, made)
+            made = Outcome(State.RESOLVED, str(self.chosen))
+            self.performer.checkpoint(self.path, Entry.at_once(self.kind, self.name, made, self.performer.now_ms()))
         return self.named[self.chosen]
 
     def awaits(self) -> list[Await]:

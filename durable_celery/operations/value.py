@@ -29,15 +29,7 @@ class Recorded(Op[T]):
         self.performer.admit()
         now_ms = self.performer.now_ms()
         outcome = self.performer.codec.success(self._make(), f"ctx.{self.name}()")
-        recorded = Entry(
-            kind=self.kind,
-            name=self.name,
-            state=outcome.state,
-            payload=outcome.value,
-            started_at=now_ms,
-            ended_at=now_ms,
-        )
-        self.performer.checkpoint(self.path, recorded)
+        self.performer.checkpoint(self.path, Entry.at_once(self.kind, self.name, outcome, now_ms))
         self._outcome = outcome
 
     def ready(self) -> bool:

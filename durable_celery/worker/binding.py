@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -96,6 +97,7 @@ class Binding:
             publish=self.publish,
             lease_ms=self.settings().lease_ms,
             max_entries=self.settings().max_entries,
+            pause=time.sleep,
             draining=self.process.draining,
             dependencies=self.dependencies,
             tasks=self.tasks,
