@@ -80,6 +80,13 @@ def test_every_room_has_a_floor() -> None:
     assert {room(path) for path in FILES} == set(FLOOR)
 
 
+def test_the_page_on_concepts_names_every_room_on_its_floor() -> None:
+    page = (PACKAGE.parent / "docs" / "concepts.md").read_text().partition("## The floors")[2]
+    named = [re.findall(r"\w+", row.split("|")[2]) for row in page.splitlines() if row.startswith("| ") and "`" in row]
+
+    assert [name for names in named for name in names] == [name for names in FLOORS[:-1] for name in names]
+
+
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [("celery", {"worker", "durable"}), ("redis", {"stores", "dev"}), ("flask", set()), ("kombu", {"worker", "codec"})],
