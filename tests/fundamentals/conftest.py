@@ -8,13 +8,14 @@ import pytest
 
 from durable_celery import Durable
 from tests.fundamentals.styles import STYLES, Style
+from tests.rest import closed_at_rest
 
 
 @pytest.fixture(params=["local", "redis"])
 def durable(request: pytest.FixtureRequest) -> Iterator[Durable]:
     made = Durable.local() if request.param == "local" else Durable(store=request.getfixturevalue("redis_url"))
-    yield made
-    made.close()
+    with closed_at_rest(made):
+        yield made
 
 
 @pytest.fixture(params=list(STYLES))

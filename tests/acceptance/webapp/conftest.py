@@ -9,6 +9,7 @@ import pytest
 
 from durable_celery import Durable
 from tests.acceptance.webapp.client import until
+from tests.rest import closed_at_rest
 from webapp import create_app
 from workers import sound
 
@@ -31,13 +32,8 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def durable() -> Iterator[Durable]:
-    """Closed, and at rest: what is still at work would write into the folder of the next test."""
-    local, others = Durable.local(), set(threading.enumerate())
-    yield local
-    local.close()
-    for thread in set(threading.enumerate()) - others:
-        if thread.name.startswith("durable-local"):
-            thread.join(10)
+    with closed_at_rest(Durable.local()) as local:
+        yield local
 
 
 @pytest.fixture

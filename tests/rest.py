@@ -1,0 +1,20 @@
+"""Waiting until a Durable in this process is at rest: what is still at work would disturb the next test."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from durable_celery import Durable
+
+
+@contextmanager
+def closed_at_rest(durable: Durable) -> Iterator[Durable]:
+    """Close it at the end of the block, and wait for those of its threads that are still at an attempt."""
+    others = set(threading.enumerate())
+    yield durable
+    durable.close()
+    for thread in set(threading.enumerate()) - others:
+        if thread.name.startswith("durable-local"):
+            thread.join(10)
