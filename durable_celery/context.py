@@ -213,13 +213,13 @@ class Context:
         that had passed it before it was made."""
         return self._made(Gate(self._performer, change, default, latest))
 
-    # What the engine calls.
-
     def saga(self) -> Saga:
         """Compensations that run in reverse when this body fails: `saga.run(action, …).compensate(undo, …)`."""
         made = Saga(self)
         self._sagas.append(made)
         return made
+
+    # What the engine calls.
 
     def fail(self, error: Exception) -> None:
         """The body has raised: undo what its sagas did."""

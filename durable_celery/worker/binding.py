@@ -14,7 +14,7 @@ from celery import Celery
 from durable_celery.clock import SystemClock
 from durable_celery.codec import Codec
 from durable_celery.engine import Engine
-from durable_celery.errors import DurableError, PromiseNotFound, StoreUnavailable
+from durable_celery.errors import DurableError, PromiseNotFound, StoreFull, StoreUnavailable
 from durable_celery.lease import Keeper
 from durable_celery.registry import Registered, Registry, signature_of
 from durable_celery.settings import Settings
@@ -190,14 +190,18 @@ class Binding:
         except Exception as error:
             logger.warning("could not report the crash of %s, its lease will end by itself: %s", promise_id, error)
 
-    def cancel(self, promise_id: str) -> None:
-        """Celery revoked the task: cancel the execution, if it is one. Never raises."""
+    def cancel(self, promise_id: str) -> bool:
+        """Celery revoked the task: cancel the execution, if it is one. Never raises; answers whether that is done."""
         try:
             self.publish(self.open_store(1.0).cancel(promise_id, self.settings().cancel_grace_ms)[2])
         except PromiseNotFound:
             logger.debug("%s was revoked, and is no durable execution", promise_id)
+        except (StoreUnavailable, StoreFull) as error:
+            logger.warning("could not cancel the revoked %s yet: %s", promise_id, error)
+            return False
         except Exception as error:
             logger.warning("could not cancel the revoked %s: %s", promise_id, error)
+        return True
 
     def show_parked(self, promise_id: str) -> None:
         """Let `AsyncResult(id).state` say that an execution is parked, and why. Never raises."""

@@ -8,15 +8,14 @@ from celery.worker import state
 
 
 class Revoked:
-    """Tells of each id that was revoked since it last looked, once."""
+    """Tells of each id that was revoked, until `cancel` answers that it was seen to."""
 
-    def __init__(self, cancel: Callable[[str], None]) -> None:
+    def __init__(self, cancel: Callable[[str], bool]) -> None:
         self._cancel = cancel
         self._seen: set[str] = set()
 
     def look(self) -> None:
         """Cancel what was revoked; ids of tasks that are not durable are told as well."""
         revoked: set[str] = set(state.revoked)
-        for task_id in revoked - self._seen:
-            self._cancel(task_id)
-        self._seen = revoked
+        self._seen &= revoked
+        self._seen |= {task_id for task_id in revoked - self._seen if self._cancel(task_id)}
