@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ def servers() -> Iterator[Servers]:
     """Two servers for a module; every fleet has a database of its own on each."""
     with EmbeddedRedis() as broker, EmbeddedRedis() as store:
         yield Servers(broker, store)
+        gc.collect()  # results of Celery's say goodbye to their server, and wait for one that is gone
 
 
 @pytest.fixture(scope="module")
