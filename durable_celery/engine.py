@@ -208,7 +208,7 @@ class Engine:
 
     def _settle(self, attempt: Attempt, claimed: Claimed, outcome: Outcome) -> Left:
         attempt.fence.say()
-        self._publish(self.store.fulfil(attempt.hold, attempt.journal.cursor, outcome))
+        self._publish(attempt.fence.fulfil(outcome))
         return Left(Departure.SETTLED, claimed.promise, outcome)
 
     def _info(self, promise: Promise) -> Info:

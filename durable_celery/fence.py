@@ -11,6 +11,7 @@ from durable_celery.clock import Clock
 from durable_celery.errors import ControlFlow, IdConflict, Interrupted, LeaseLost, PromiseNotFound
 from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Lease
+from durable_celery.promise import Outcome
 from durable_celery.store import Birth, Created, Group, Hold, NewPromise, Ready, Store, Suspension
 
 T = TypeVar("T")
@@ -92,6 +93,19 @@ class Fence:
     def suspend(self, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
         """Leave until a group is complete, or only look."""
         return self.call(lambda: self._store.suspend(self._hold, self._journal.cursor, groups, peek=peek))
+
+    def fulfil(self, outcome: Outcome) -> tuple[Ready, ...]:
+        """Settle the execution; answers what is ready now.
+
+        It is the last write: strands that nobody waits for may still be at work,
+        and what one of them recorded beside it would have moved the journal's cursor.
+        """
+        with self._turn:
+            if self._lost is not None:
+                raise self._lost
+            ready = self._store.fulfil(self._hold, self._journal.cursor, outcome)
+            self._lost = LeaseLost(self._hold.id)
+        return ready
 
     def heed(self) -> bool:
         """Whether a cancelled body is to be told now."""

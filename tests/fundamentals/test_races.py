@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -92,3 +93,32 @@ def test_a_limit_that_is_not_reached_changes_nothing(durable: Durable) -> None:
         return await ctx.run(lambda: 5).timeout(60)
 
     assert body.run("s").result(timeout=5) == 5
+
+
+def test_a_loser_that_ends_while_the_result_is_written_does_not_hold_it_up(
+    durable: Durable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, recorded = threading.Event(), threading.Event()
+    fulfil, checkpoint = durable.store.fulfil, durable.store.checkpoint
+
+    def fulfil_late(*args: Any) -> Any:
+        over.set()
+        recorded.wait(0.3)
+        return fulfil(*args)
+
+    def checkpoint_seen(*args: Any) -> Any:
+        answer = checkpoint(*args)
+        if over.is_set():
+            recorded.set()
+        return answer
+
+    monkeypatch.setattr(durable.store, "fulfil", fulfil_late)
+    monkeypatch.setattr(durable.store, "checkpoint", checkpoint_seen)
+
+    @durable.register
+    def body(ctx: Context) -> str:
+        return str(ctx.select(slow=ctx.run(over.wait, 5), quick=ctx.run(lambda: "here")).get()[1])
+
+    handle = body.run("s")
+    assert handle.result(timeout=5) == "here"
+    assert handle.promise().attempt == 1
