@@ -23,11 +23,12 @@ from durable_celery.dev.server import EmbeddedRedis
 from durable_celery.engine import Departure, Engine
 from durable_celery.journal import Entry
 from durable_celery.lease import Keeper
+from durable_celery.newpromise import NewPromise
 from durable_celery.promise import State
 from durable_celery.registry import Options, Registered, Registry
 from durable_celery.settings import Settings
 from durable_celery.start import Starter
-from durable_celery.store import Claimed, NewPromise
+from durable_celery.store import Claimed
 
 STEPS = 2000
 ROUNDS = 5

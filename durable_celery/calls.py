@@ -8,12 +8,12 @@ from typing import Any
 
 from durable_celery import ids
 from durable_celery.body import finish_step
+from durable_celery.newpromise import DEFAULT_RETENTION_MS, NewPromise
 from durable_celery.op import CallOptions, Op, Performer, Tasks
 from durable_celery.operations.rpc import Continuation, Detached, RemoteCall
 from durable_celery.operations.run import LocalCall
 from durable_celery.operations.task import TaskCall
 from durable_celery.registry import Options, Registered, check_arguments, name_of, wants_context
-from durable_celery.store import DEFAULT_RETENTION_MS, NewPromise
 
 Target = Callable[..., Any] | str
 _NOTHING = Options()

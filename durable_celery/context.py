@@ -13,6 +13,7 @@ from durable_celery import clock, ids
 from durable_celery.body import drive
 from durable_celery.calls import Calls, Info
 from durable_celery.errors import OperationNotAwaited
+from durable_celery.newpromise import NewPromise
 from durable_celery.op import Op, Performer
 from durable_celery.operations.gate import Gate
 from durable_celery.operations.gather import Gather
@@ -22,7 +23,6 @@ from durable_celery.operations.select import Next, Select, Timeout
 from durable_celery.operations.sleep import Timer
 from durable_celery.operations.value import Recorded
 from durable_celery.saga import Saga
-from durable_celery.store import NewPromise
 
 _MISSING: Any = object()
 AnyOp = TypeVar("AnyOp", bound=Op[Any])

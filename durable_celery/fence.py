@@ -11,8 +11,9 @@ from durable_celery.clock import Clock
 from durable_celery.errors import ControlFlow, IdConflict, Interrupted, LeaseLost, PromiseNotFound
 from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Lease
+from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome
-from durable_celery.store import Birth, Created, Group, Hold, NewPromise, Ready, Store, Suspension
+from durable_celery.store import Birth, Created, Group, Hold, Ready, Store, Suspension
 
 T = TypeVar("T")
 _PROGRESS_PAUSE_MS = 100.0

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from durable_celery import ids
 from durable_celery.errors import DurableError, IdConflict
 from durable_celery.journal import BODY, DELIVERED, Entry, decode_outcome, position_of, prefix_of
+from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Promise, State
 from durable_celery.settings import Settings
-from durable_celery.store import NewPromise, Ready, Store
+from durable_celery.store import Ready, Store
 
 _GENERATION = re.compile(r"~([0-9]+)\Z")
 

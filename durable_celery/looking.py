@@ -17,6 +17,9 @@ class Looking(Protocol):
     def read(self, promise_id: str) -> tuple[Promise, dict[str, str]]:
         """The record and the journal, in one look; raises PromiseNotFound."""
 
+    def state(self, object: str) -> dict[str, str]:
+        """The state of a virtual object or workflow as it is now, name to text."""
+
     def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
         """Call `notify` (from any thread) when the promise may have settled or was parked; returns what ends it.
 

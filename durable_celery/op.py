@@ -14,10 +14,11 @@ from durable_celery import clock, ids
 from durable_celery.codec import Codec
 from durable_celery.errors import DurableError, IdConflict
 from durable_celery.journal import Entry, Journal, scope_of
+from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Promise
 from durable_celery.registry import Registry
 from durable_celery.retry import RetryPolicy
-from durable_celery.store import Await, Created, Group, NewPromise
+from durable_celery.store import Await, Created, Group
 
 T = TypeVar("T")
 _PACKAGE = str(Path(__file__).parent) + os.sep

@@ -41,8 +41,17 @@ class Phase(StrEnum):
     READY = "Y"
     ACQUIRED = "A"
     SUSPENDED = "S"
+    QUEUED = "Q"  # behind others in the mailbox of its virtual object
     PARKED = "H"
     DONE = "F"
+
+
+class Access(StrEnum):
+    """What a call may do with the state of its virtual object or workflow."""
+
+    SHARED = ""  # read it
+    EXCLUSIVE = "X"  # one at a time, in order of acceptance; what it changes is written with its result
+    OWNER = "O"  # a workflow's run: the only writer there will ever be, whose state lives as long as its record
 
 
 #: What a person reads for a pending execution; http.md calls it `status`.
@@ -51,6 +60,7 @@ _PENDING_STATUS = {
     Phase.READY: "queued",
     Phase.ACQUIRED: "running",
     Phase.SUSPENDED: "suspended",
+    Phase.QUEUED: "queued",
     Phase.PARKED: "parked",
     Phase.DONE: "pending",
 }
@@ -100,6 +110,10 @@ class Promise:
     deadline_at: int | None = None
     not_before_at: int | None = None
     cancel_at: int | None = None
+    #: Of a call to a virtual object or workflow: which one, and what it may do there.
+    object: str = ""
+    access: Access = Access.SHARED
+    held: str = ""
     #: Of a task child: when its message was last published, and how often.
     sent_at: int | None = None
     sends: int = 0

@@ -10,9 +10,10 @@ from typing import Any
 from durable_celery import clock, ids
 from durable_celery.codec import Codec
 from durable_celery.errors import AlreadyExists, AlreadySettled, Rejected
+from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Promise, State
 from durable_celery.settings import Settings
-from durable_celery.store import Creation, NewPromise, Ready, Store
+from durable_celery.store import Creation, Ready, Store
 
 logger = logging.getLogger("durable_celery")
 

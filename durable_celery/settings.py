@@ -8,7 +8,7 @@ from typing import Any
 
 from durable_celery.codec import DEFAULT_MAX_PAYLOAD
 from durable_celery.errors import StoreMisconfigured
-from durable_celery.store import DEFAULT_RETENTION_MS
+from durable_celery.newpromise import DEFAULT_RETENTION_MS
 
 #: A heartbeat is made every third of a lease; below this even a busy machine's scheduler would break it.
 SHORTEST_LEASE_MS = 300

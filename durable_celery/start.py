@@ -8,9 +8,10 @@ from typing import Any
 
 from durable_celery.codec import Codec
 from durable_celery.errors import FunctionNotFound, IdConflict
+from durable_celery.newpromise import NewPromise
 from durable_celery.registry import Options, Registered, Registry, check_arguments
 from durable_celery.settings import Settings
-from durable_celery.store import Created, NewPromise, Ready, Store
+from durable_celery.store import Created, Ready, Store
 
 logger = logging.getLogger("durable_celery")
 

@@ -19,44 +19,15 @@ from typing import NamedTuple, Protocol
 
 from durable_celery.errors import IdConflict
 from durable_celery.looking import Looking
+from durable_celery.newpromise import NewPromise
 from durable_celery.presence import Presence
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.tending import Tending
 
-#: Retention of a settled promise and its tree, in milliseconds: seven days.
-DEFAULT_RETENTION_MS = 7 * 24 * 3600 * 1000
 #: How long a ready execution waits for its hint before the sweep publishes it again.
 GRACE_MS = 2000
 #: The longest pause between two publications of the same ready execution.
 MAX_BACKOFF_MS = 30_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPromise:
-    """What `create` and `spawn` are told. Without a function it is an external promise.
-
-    With a canvas and no function it is a task child: what Celery is to be sent.
-    `key` is the specification's idempotency key, `timer` turns a passed deadline
-    into success, `mirror` keeps the settled record due until `mirrored` is called.
-    """
-
-    id: str
-    function: str = ""
-    version: int = 1
-    args: str = ""
-    digest: str = ""
-    queue: str = ""
-    priority: str = ""
-    canvas: str = ""
-    parent: str = ""
-    tree: str = ""
-    tags: str = ""
-    key: str = ""
-    timeout_ms: int | None = None
-    delay_ms: int = 0
-    retention_ms: int = DEFAULT_RETENTION_MS
-    timer: bool = False
-    mirror: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +72,10 @@ class Created:
         return self.how is Creation.FRESH
 
 
+#: A change to the state of a virtual object: a name and its new text, None to clear it.
+Change = tuple[str, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """The right to attempt one execution: its id, the token that proves it, the lease's length."""
@@ -119,6 +94,8 @@ class Claimed:
     journal: dict[str, str]
     cursor: int
     now_ms: int
+    #: Of an exclusive call: the state of its virtual object, name to text.
+    state: dict[str, str] = field(default_factory=dict)
 
 
 class Refusal(StrEnum):
@@ -210,12 +187,18 @@ class Store(Tending, Looking, Protocol):
         """
 
     def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
-        """T2. Take a ready execution: a new epoch and nonce, the lease, and the journal in one answer."""
+        """T2. Take a ready execution: a new epoch and nonce, the lease, and the journal in one answer.
 
-    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> bool:
+        An exclusive call is ready only at the head of its object's mailbox; it is given the object's state (T15).
+        """
+
+    def checkpoint(
+        self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]], changes: Sequence[Change] = ()
+    ) -> bool:
         """T3. Write entries at their paths, once, and renew the lease; crashes so far are forgiven.
 
-        Answers whether the execution is cancelled.
+        `changes` are made to the state of its object in the same step. Answers
+        whether the execution is cancelled.
         """
 
     def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Created | IdConflict]:
@@ -236,9 +219,17 @@ class Store(Tending, Looking, Protocol):
         """
 
     def fulfil(
-        self, hold: Hold, cursor: int, outcome: Outcome, entries: Sequence[tuple[str, str]] = ()
+        self,
+        hold: Hold,
+        cursor: int,
+        outcome: Outcome,
+        entries: Sequence[tuple[str, str]] = (),
+        changes: Sequence[Change] = (),
     ) -> tuple[Ready, ...]:
-        """T7. Settle one's own promise; deliver it to who waits; answer who became ready by it."""
+        """T7, T16. Settle one's own promise; deliver it to who waits; answer who became ready by it.
+
+        `changes` are made to the state of its object in the same step, and the next in its mailbox is woken.
+        """
 
     def settle(
         self, promise_id: str, state: State, value: str, *, key: str = "", strict: bool = False

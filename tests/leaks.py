@@ -13,7 +13,7 @@ from durable_celery.stores.redis.keys import PERMANENT
 
 #: Which phases an index may name; F only for outcomes that are still to be mirrored.
 #: Settled ones in `tend` have a task that is still to be stopped.
-_INDEXED = {"ready": "YF", "lease": "A", "deadline": "-YASH", "timer": "YASH", "tend": "-"}
+_INDEXED = {"ready": "YF", "lease": "A", "deadline": "-YASHQ", "timer": "YASH", "tend": "-"}
 
 
 def leaks(client: Any) -> list[str]:
@@ -34,6 +34,11 @@ def _pending(client: Any, prefix: str, name: str) -> bool:
     """Whether the promise of a key is pending, or the root of its tree, or for a tree anyone in it."""
     kind, _, promise_id = name.partition(":")
     ids = {promise_id, client.hget(f"{prefix}r:{promise_id}", "rt")}
+    if kind == "st":  # that of a virtual object is for ever
+        return True
+    if kind == "mb":
+        ids = set(client.lrange(prefix + name, 0, -1))
+        return all(client.hget(f"{prefix}r:{each}", "s") == "P" for each in ids)
     if kind == "t":
         ids |= set(client.zrange(prefix + name, 0, -1))
     return any(client.hget(f"{prefix}r:{each}", "s") == "P" for each in ids)

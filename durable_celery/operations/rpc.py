@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 from durable_celery.errors import IdConflict
 from durable_celery.journal import Entry
+from durable_celery.newpromise import NewPromise
 from durable_celery.op import CallOptions, Op, Performer
 from durable_celery.promise import Outcome, State
-from durable_celery.store import Await, Created, NewPromise
+from durable_celery.store import Await, Created
 
 T = TypeVar("T")
 

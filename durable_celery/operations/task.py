@@ -7,9 +7,10 @@ from typing import Any
 
 from durable_celery.errors import IdConflict
 from durable_celery.journal import Entry
+from durable_celery.newpromise import NewPromise
 from durable_celery.op import CallOptions, Performer, TaskCallText, Tasks
 from durable_celery.operations.rpc import RemoteCall
-from durable_celery.store import Created, NewPromise
+from durable_celery.store import Created
 
 #: What can be done about a task of which nothing is heard any more.
 POLICIES = ("resend", "fail", "wait")

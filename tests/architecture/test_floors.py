@@ -14,7 +14,7 @@ FLOORS = [
     ["errors"],
     ["clock", "ids", "telemetry", "promise", "presence"],
     ["codec"],
-    ["tending", "looking"],
+    ["newpromise", "tending", "looking"],
     ["store"],
     ["retry"],
     ["journal", "registry", "settings"],

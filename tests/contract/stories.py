@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from durable_celery.errors import IdConflict
+from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, State
-from durable_celery.store import Await, Birth, Claimed, Created, Group, Hold, NewPromise, Store, Suspension
+from durable_celery.store import Await, Birth, Claimed, Created, Group, Hold, Store, Suspension
 
 #: How long a lease is in these stories, and how often an execution may crash.
 LEASE = 10_000

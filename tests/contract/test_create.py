@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Phase, State
-from durable_celery.store import Creation, NewPromise, Ready, Refused, Store
+from durable_celery.store import Creation, Ready, Refused, Store
 from tests.conftest import Advance
 from tests.contract.stories import DONE, begin, claim, execution, external, finish, settle, sweep
 

@@ -8,7 +8,8 @@ import pytest
 
 from durable_celery.clock import ManualClock
 from durable_celery.errors import PromiseNotFound
-from durable_celery.store import DEFAULT_RETENTION_MS, Creation, Store
+from durable_celery.newpromise import DEFAULT_RETENTION_MS
+from durable_celery.store import Creation, Store
 from durable_celery.stores import LocalStore
 from tests.contract.stories import DONE, begin, child, claim, execution, external, finish, settle, spawn
 

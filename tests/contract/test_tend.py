@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, State
-from durable_celery.store import GRACE_MS, NewPromise, Store
+from durable_celery.store import GRACE_MS, Store
 from tests.conftest import Advance
 from tests.contract.stories import LEASE, begin, every, external, on, settle, spawn, suspend, sweep
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from durable_celery.clock import ManualClock
-from durable_celery.promise import Outcome, Phase, State
-from durable_celery.store import Await, Beat, Claimed, Created, Group, Hold, NewPromise, Store
+from durable_celery.newpromise import NewPromise
+from durable_celery.promise import Access, Outcome, Phase, State
+from durable_celery.store import Await, Beat, Change, Claimed, Created, Group, Hold, Store
 from durable_celery.stores import LocalStore, RedisStore
 from tests.contract.conftest import START, set_clock
 from tests.contract.stories import spawn
@@ -33,6 +34,12 @@ _NONCE = re.compile(r"\b(\d+):[0-9a-f]{12}\b")
 
 outcomes = st.sampled_from([Outcome(State.RESOLVED, '"a"'), Outcome(State.REJECTED, "[]"), Outcome(State.CANCELED, "")])
 timeouts = st.sampled_from([None, None, None, None, 0, 3_000, 30_000])
+objects = st.sampled_from(["", "", "o1", "o2"])
+changes = st.lists(
+    st.tuples(st.sampled_from(["a", "b"]), st.sampled_from([None, "1", "2"])),
+    max_size=2,
+    unique_by=lambda each: each[0],
+)
 picks = st.integers(0, 99)
 seldom = st.sampled_from([False] * 7 + [True])
 
@@ -66,7 +73,7 @@ class Twins(RuleBasedStateMachine):
         for promise_id in EXTERNALS:
             self.create_external(promise_id, None, timer=False, key="")
         for promise_id in ROOTS[:2]:
-            self.create_execution(promise_id, None, "d", 0, mirror=False)
+            self.create_execution(promise_id, None, "d", 0, "", mirror=False, owner=False)
             self.claim(0, "n1/1")
 
     def teardown(self) -> None:
@@ -75,6 +82,10 @@ class Twins(RuleBasedStateMachine):
                 self.read(promise_id)
             self.sweep(100)
             assert _indexes_of_local(self.local) == _indexes_of_redis(self.redis)
+            for object in ("o1", "o2"):
+                self.state(object)
+                mailbox = self.redis.connection.client.lrange(f"{self.redis.prefix}mb:{object}", 0, -1)
+                assert list(self.local._rows.objects._mailboxes.get(object, ())) == mailbox
             assert not leaks(self.redis.connection.client), leaks(self.redis.connection.client)
             self.redis.close()
 
@@ -117,13 +128,30 @@ class Twins(RuleBasedStateMachine):
         timeout_ms=timeouts,
         digest=st.sampled_from(["d", "e"]),
         delay_ms=st.sampled_from([0, 0, 0, 4_000]),
+        object=objects,
         mirror=st.booleans(),
+        owner=seldom,
     )
     def create_execution(
-        self, promise_id: str, timeout_ms: int | None, digest: str, delay_ms: int, *, mirror: bool
+        self,
+        promise_id: str,
+        timeout_ms: int | None,
+        digest: str,
+        delay_ms: int,
+        object: str,
+        *,
+        mirror: bool,
+        owner: bool,
     ) -> None:
         new = NewPromise(
-            id=promise_id, function="f", timeout_ms=timeout_ms, digest=digest, delay_ms=delay_ms, mirror=mirror
+            id=promise_id,
+            function="f",
+            timeout_ms=timeout_ms,
+            digest=digest,
+            delay_ms=delay_ms,
+            mirror=mirror,
+            object=f"w/{promise_id}" if owner else object,
+            access=Access.OWNER if owner else Access.EXCLUSIVE if object else Access.SHARED,
         )
         self.both(lambda store: store.create(new))
 
@@ -140,12 +168,19 @@ class Twins(RuleBasedStateMachine):
         if isinstance(local, Claimed):
             self.attempts.append(Attempt(local.hold, remote.hold, local.cursor, local.now_ms))
 
-    @rule(pick=picks, paths=st.lists(st.sampled_from(PATHS), max_size=2), off=st.sampled_from([0, 0, 0, 1, -1]))
-    def checkpoint(self, pick: int, paths: list[str], off: int) -> None:
+    @rule(
+        pick=picks,
+        paths=st.lists(st.sampled_from(PATHS), max_size=2),
+        off=st.sampled_from([0, 0, 0, 1, -1]),
+        changes=changes,
+    )
+    def checkpoint(self, pick: int, paths: list[str], off: int, changes: list[Change]) -> None:
         attempt = self.attempt(pick)
         cursor = attempt.cursor + off
         entries = [(path, f"entry at {cursor}") for path in paths]
-        if self.held(attempt, lambda store, hold: store.checkpoint(hold, cursor, entries)) is None and off == 0:
+        made = changes if self.local._rows.by_id[attempt.local.id].promise.access is Access.OWNER and entries else []
+        answer = self.held(attempt, lambda store, hold: store.checkpoint(hold, cursor, entries, made))
+        if isinstance(answer, bool) and off == 0:
             attempt.cursor += len(entries)
 
     @rule(
@@ -157,6 +192,7 @@ class Twins(RuleBasedStateMachine):
         mirror=st.booleans(),
         task=st.sampled_from([False, False, True]),
         delay_ms=st.sampled_from([0, 0, 0, 4_000]),
+        object=objects,
     )
     def spawn(
         self,
@@ -166,6 +202,7 @@ class Twins(RuleBasedStateMachine):
         digest: str,
         other: str,
         delay_ms: int,
+        object: str,
         *,
         mirror: bool,
         task: bool,
@@ -185,6 +222,8 @@ class Twins(RuleBasedStateMachine):
             delay_ms=delay_ms,
             digest=digest,
             mirror=mirror and not task,
+            object="" if task else object,
+            access=Access.EXCLUSIVE if object and not task else Access.SHARED,
         )
         cursor, entry = attempt.cursor, f">{child_id}"
         answer = self.held(attempt, lambda store, hold: spawn(store, hold, cursor, path, entry, child))
@@ -216,10 +255,11 @@ class Twins(RuleBasedStateMachine):
         ]
         self.held(attempt, lambda store, hold: store.suspend(hold, attempt.cursor, groups, peek=peek))
 
-    @rule(pick=picks, outcome=outcomes, paths=st.lists(st.sampled_from(PATHS), max_size=1))
-    def fulfil(self, pick: int, outcome: Outcome, paths: list[str]) -> None:
+    @rule(pick=picks, outcome=outcomes, paths=st.lists(st.sampled_from(PATHS), max_size=1), changes=changes)
+    def fulfil(self, pick: int, outcome: Outcome, paths: list[str], changes: list[Change]) -> None:
         attempt, entries = self.attempt(pick), [(path, "last") for path in paths]
-        self.held(attempt, lambda store, hold: store.fulfil(hold, attempt.cursor, outcome, entries))
+        made = changes if self.local._rows.by_id[attempt.local.id].promise.object else []
+        self.held(attempt, lambda store, hold: store.fulfil(hold, attempt.cursor, outcome, entries, made))
 
     @rule(pick=picks, outcome=outcomes, key=st.sampled_from(["", "a", "b"]), strict=st.booleans())
     def settle(self, pick: int, outcome: Outcome, key: str, *, strict: bool) -> None:
@@ -284,6 +324,10 @@ class Twins(RuleBasedStateMachine):
         promise_id = tended[pick % len(tended)] if tended and pick % 5 else ALL[pick % len(ALL)]
         if promise_id not in EXTERNALS:
             self.both(lambda store: store.sent(promise_id, sends))
+
+    @rule(object=st.sampled_from(["o1", "o2", *(f"w/{root}" for root in ROOTS)]))
+    def state(self, object: str) -> None:
+        self.both(lambda store: store.state(object))
 
     @rule(promise_id=st.sampled_from(ALL))
     def read(self, promise_id: str) -> None:

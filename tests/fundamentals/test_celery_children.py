@@ -16,8 +16,9 @@ from celery import Celery, chain, chord, group
 import durable_celery
 from durable_celery import Durable, DurableError, IdConflict, LocalStore, NotSerializable, State, TaskLost
 from durable_celery.codec import Codec
+from durable_celery.newpromise import NewPromise
 from durable_celery.settings import Settings
-from durable_celery.store import Claimed, NewPromise
+from durable_celery.store import Claimed
 from durable_celery.worker.tasks import CeleryTasks
 from tests.contract.stories import spawn
 

@@ -16,9 +16,10 @@ from durable_celery.clock import ManualClock
 from durable_celery.codec import Codec
 from durable_celery.engine import Departure, Engine, Left
 from durable_celery.lease import Keeper
+from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, State
 from durable_celery.registry import Registered, Registry
-from durable_celery.store import Claimed, NewPromise, Ready
+from durable_celery.store import Claimed, Ready
 
 
 class Crash(BaseException):

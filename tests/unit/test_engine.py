@@ -10,8 +10,8 @@ from durable_celery.clock import SystemClock
 from durable_celery.codec import Codec
 from durable_celery.engine import Engine
 from durable_celery.lease import Keeper
+from durable_celery.newpromise import NewPromise
 from durable_celery.registry import Registered, Registry
-from durable_celery.store import NewPromise
 from durable_celery.stores import LocalStore
 
 

@@ -30,9 +30,9 @@ class TestLoader:
 
     def test_what_follows_the_named_ones_is_appended(self) -> None:
         checkpoint = scripts.load("checkpoint")
-        told: dict[str, scripts.Argument] = {"id": "i", "token": "t", "cursor": 3, "lease_ms": 5}
+        told: dict[str, scripts.Argument] = {"id": "i", "token": "t", "cursor": 3, "lease_ms": 5, "count": 1}
 
-        assert checkpoint.arguments(told, ["1", "one"]) == ["i", "t", 3, 5, "1", "one"]
+        assert checkpoint.arguments(told, ["1", "one"]) == ["i", "t", 3, 5, 1, "1", "one"]
 
     def test_a_missing_name_is_refused_before_redis_is_asked(self) -> None:
         with pytest.raises(TypeError, match=r"park\.lua needs 'reason'"):
@@ -117,7 +117,7 @@ class TestKeys:
         text = "".join(path.read_text() for path in VERBS + RULES)
         used = set(re.findall(r"P \.\. '(\w+)", text)) - {"done"}
 
-        assert used <= {*PERMANENT, "r", "j", "t", "cb"}
+        assert used <= {*PERMANENT, "r", "j", "t", "cb", "mb", "st"}
 
 
 def _header(path: Path) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from durable_celery.promise import Phase, State
 from durable_celery.store import Creation
-from durable_celery.stores.local.rows import Row, Rows
+from durable_celery.stores.local.row import Row
+from durable_celery.stores.local.rows import Rows
 
 
 def cancel(rows: Rows, row: Row, grace_ms: int) -> Creation:

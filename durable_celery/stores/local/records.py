@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, Phase, Promise, State
-from durable_celery.store import NewPromise
 
 
 def delivery(outcome: Outcome) -> str:
@@ -29,6 +29,9 @@ def record(new: NewPromise, now: int, deadline_at: int | None, not_before_at: in
         tags=new.tags,
         mirror=new.mirror,
         key_for_create=new.key,
+        object=new.object,
+        access=new.access,
+        held=new.held,
         created_at=now,
         deadline_at=deadline_at,
         not_before_at=not_before_at,

@@ -7,45 +7,18 @@ Everything here runs inside one verb, under the store's lock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from heapq import heappop, heappush
 
 from durable_celery import ids
 from durable_celery.errors import LeaseLost, PromiseNotFound
-from durable_celery.promise import Outcome, Phase, Promise, State
-from durable_celery.store import GRACE_MS, NewPromise, Ready
+from durable_celery.newpromise import NewPromise
+from durable_celery.promise import Access, Outcome, Phase, Promise, State
+from durable_celery.store import GRACE_MS, Ready
 from durable_celery.stores.local.index import Index
+from durable_celery.stores.local.objects import Objects
 from durable_celery.stores.local.records import delivery, record
-
-
-@dataclass(slots=True)
-class Registration:
-    """Who counts a delivery: the groups (number, fail fast) of one suspension, known by its epoch."""
-
-    epoch: int
-    groups: list[tuple[int, bool]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Row:
-    """One promise with all that belongs to it; `promise` is replaced, never changed."""
-
-    promise: Promise
-    new: NewPromise
-    journal: dict[str, str] = field(default_factory=dict)
-    cursor: int = 0
-    token: str = ""
-    born_by: str = ""
-    awaiters: dict[tuple[str, str], Registration] = field(default_factory=dict)
-    timers: dict[str, Registration] = field(default_factory=dict)
-    left: dict[int, int] = field(default_factory=dict)
-    published: int = 0
-    pending: int = 0
-    told: bool = False
-    expires_at: int | None = None
-
-    def set(self, **changes: object) -> None:
-        self.promise = replace(self.promise, **changes)  # type: ignore[arg-type]
+from durable_celery.stores.local.row import Registration, Row
 
 
 class Rows:
@@ -59,6 +32,7 @@ class Rows:
         self.ready: Index[str] = Index()
         self.timer: Index[tuple[str, str]] = Index()
         self.tend: Index[str] = Index()
+        self.objects = Objects()
         self._expiring: list[tuple[int, str]] = []
         self.begin(0)
 
@@ -128,12 +102,20 @@ class Rows:
         parent = self.parent_of(row)
         if parent is not None:
             parent.pending += 1
-        if new.function:
+        if new.function and (not_before_at or self.turn(row)):
             self.ready.set(new.id, not_before_at or self.now + GRACE_MS)
         elif new.canvas:
             self.tend.set(new.id, self.now + max(new.delay_ms, GRACE_MS))
         self.live(new.id)
         return row
+
+    def turn(self, row: Row) -> bool:
+        """Whether it is this call's turn at its object; an exclusive one that is not in its mailbox yet enters it."""
+        mine = row.promise.access is not Access.EXCLUSIVE or self.objects.turn(row.promise)
+        if not mine:
+            row.set(phase=Phase.QUEUED)
+            self.ready.drop(row.promise.id)
+        return mine
 
     def write(self, row: Row, entries: list[tuple[str, str]]) -> None:
         """Entries at their paths, once; progress forgives crashes."""
@@ -215,6 +197,9 @@ class Rows:
             else:
                 self.tend.drop(promise_id)
         self.disarm(row)
+        following = self.objects.leave(row.promise)
+        if following is not None:
+            self.wake(self.by_id[following])
         self.notices.append(promise_id)
         awaiters, row.awaiters = row.awaiters, {}
         self._expire(row)
@@ -281,6 +266,8 @@ class Rows:
         del self.by_id[promise_id]
         self.ready.drop(promise_id)
         self.tend.drop(promise_id)
+        if row.promise.access is Access.OWNER:
+            self.objects.forget(row.promise.object)
         members = self.trees[row.promise.tree]
         del members[promise_id]
         if not members:

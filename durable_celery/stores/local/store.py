@@ -12,17 +12,18 @@ from contextlib import contextmanager
 
 from durable_celery.clock import Clock, SystemClock
 from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound
+from durable_celery.newpromise import NewPromise
 from durable_celery.presence import Alone
-from durable_celery.promise import Outcome, Phase, Promise, State
+from durable_celery.promise import Access, Outcome, Phase, Promise, State
 from durable_celery.store import (
     Beat,
     Birth,
+    Change,
     Claimed,
     Created,
     Creation,
     Group,
     Hold,
-    NewPromise,
     Pulse,
     Ready,
     Refusal,
@@ -85,21 +86,27 @@ class LocalStore:
                 return Refused(Refusal.SETTLED, found)
             if found.phase is not Phase.READY or (found.not_before_at or 0) > rows.now:
                 return Refused(Refusal.NOT_READY, found)
+            if not rows.turn(row):
+                return Refused(Refusal.NOT_READY, row.promise)
             started_at = found.started_at or rows.now
             row.set(phase=Phase.ACQUIRED, holder=worker, attempt=found.attempt + 1, started_at=started_at)
             row.token = f"{row.promise.attempt}:{secrets.token_hex(6)}"
             rows.ready.drop(promise_id)
             rows.lease.set(promise_id, rows.now + lease_ms)
             hold = Hold(promise_id, row.token, lease_ms)
-            return Claimed(hold, row.promise, dict(row.journal), row.cursor, rows.now)
+            of_object = rows.objects.state(found.object) if found.access is Access.EXCLUSIVE else {}
+            return Claimed(hold, row.promise, dict(row.journal), row.cursor, rows.now, of_object)
 
-    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> bool:
+    def checkpoint(
+        self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]], changes: Sequence[Change] = ()
+    ) -> bool:
         with self._verb() as rows:
             row = rows.held(hold.id, hold.token)
             if entries and row.cursor == cursor + len(entries) and entries[0][0] in row.journal:
                 return row.promise.cancel_at is not None  # the reply was lost
             row = rows.held(hold.id, hold.token, cursor)
             rows.write(row, list(entries))
+            rows.objects.alter(row.promise.object, changes)
             rows.lease.set(hold.id, rows.now + hold.lease_ms)
             return row.promise.cancel_at is not None
 
@@ -127,7 +134,12 @@ class LocalStore:
             return Suspension(True)
 
     def fulfil(
-        self, hold: Hold, cursor: int, outcome: Outcome, entries: Sequence[tuple[str, str]] = ()
+        self,
+        hold: Hold,
+        cursor: int,
+        outcome: Outcome,
+        entries: Sequence[tuple[str, str]] = (),
+        changes: Sequence[Change] = (),
     ) -> tuple[Ready, ...]:
         with self._verb() as rows:
             rows.fulfilling = hold.id
@@ -135,6 +147,7 @@ class LocalStore:
                 return ()  # the reply was lost
             row = rows.held(hold.id, hold.token, cursor)
             rows.write(row, list(entries))
+            rows.objects.alter(row.promise.object, changes)
             rows.settle(row, outcome.state, outcome.value)
             return rows.publishable()
 
@@ -261,6 +274,10 @@ class LocalStore:
     def sent(self, promise_id: str, sends: int) -> None:
         with self._verb() as rows:
             tending.sent(rows, promise_id, sends)
+
+    def state(self, object: str) -> dict[str, str]:
+        with self._verb() as rows:
+            return rows.objects.state(object)
 
     def get(self, promise_id: str) -> Promise:
         return self.read(promise_id)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from durable_celery.promise import Outcome, State
+from durable_celery.promise import Outcome, Phase, State
 from durable_celery.store import GRACE_MS, MAX_BACKOFF_MS
 from durable_celery.stores.local.rows import Rows
 
@@ -23,6 +23,8 @@ def apply_due(rows: Rows, max_attempts: int, limit: int) -> None:
             rows.lapse(rows.by_id[promise_id], max_attempts, _LAPSED)
     for promise_id in rows.ready.until(rows.now, limit):
         row = rows.by_id[promise_id]
+        if row.promise.phase is Phase.READY and not rows.turn(row):
+            continue
         row.published += 1
         rows.ready.set(promise_id, rows.now + min(GRACE_MS * 2**row.published, MAX_BACKOFF_MS))
         rows.woken.append(promise_id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from durable_celery.promise import Phase, Promise, State
 from durable_celery.store import GRACE_MS, MAX_BACKOFF_MS
-from durable_celery.stores.local.rows import Row, Rows
+from durable_celery.stores.local.row import Row
+from durable_celery.stores.local.rows import Rows
 
 #: Looks for which one that was never sent is left to its creator; about half a minute.
 PATIENCE = 4

@@ -9,7 +9,8 @@ from durable_celery.errors import PromiseNotFound
 from durable_celery.promise import Outcome, Phase, State
 from durable_celery.store import Await, Group
 from durable_celery.stores.local.records import delivery
-from durable_celery.stores.local.rows import Registration, Row, Rows
+from durable_celery.stores.local.row import Registration, Row
+from durable_celery.stores.local.rows import Rows
 
 
 @dataclass(slots=True)

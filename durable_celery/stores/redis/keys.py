@@ -9,6 +9,9 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 | `j:<id>`         | hash   | journal: `<path>` entry, `<path>!` delivered     | settling of its root  |
 | `t:<id>`         | zset   | ids of the tree below a root; 1 while pending    | on                    |
 | `cb:<id>`        | hash   | awaiters: `<id>|<path>` to how each counts       | until settled         |
+| `mb:<object>`    | list   | mailbox: its exclusive calls in order, head first| until empty           |
+| `st:<object>`    | hash   | its state, name to text                          | permanent; that of a  |
+|                  |        |                                                  | workflow as its run   |
 | `ready`          | zset   | id to when its hint is published (again)         | permanent             |
 | `lease`          | zset   | id to when its lease ends                        | permanent             |
 | `deadline`       | zset   | id to its deadline                               | permanent             |
@@ -66,11 +69,14 @@ FIELDS: Final = {
     "progress": "pg",
     "sent_at": "sd",
     "sends": "ns",
+    "object": "ob",
+    "access": "ac",
+    "held": "ho",
 }
 #: Used by the scripts only: bo how often it was published or looked at, g<n> what group n still waits for,
 #: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled,
-#: pc how many of its children are pending, ch that its body was told of a cancellation.
-INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch")
+#: pc how many of its children are pending, ch that its body was told of a cancellation, in that it is in its mailbox.
+INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch", "in")
 #: Keys without a lifetime, beside what belongs to a pending promise.
 PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "workers", "clock")
 

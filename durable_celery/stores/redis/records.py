@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from durable_celery.promise import Phase, Promise, State
-from durable_celery.store import NewPromise, Ready
+from durable_celery.newpromise import NewPromise
+from durable_celery.promise import Access, Phase, Promise, State
+from durable_celery.store import Ready
 from durable_celery.stores.redis.keys import FIELDS
 
 #: Fields of a record that are a text, empty when missing.
 _TEXTS = (
     *("function", "args", "digest", "value", "queue", "priority", "canvas", "parent", "tree"),
-    *("reason", "tags", "progress", "key_for_create", "key_for_settle"),
+    *("reason", "tags", "progress", "key_for_create", "key_for_settle", "object", "held"),
 )
 #: Fields that are an instant, None when missing.
 _INSTANTS = ("started_at", "not_before_at", "cancel_at", "sent_at")
@@ -51,6 +52,7 @@ def promise(promise_id: str, flat: Sequence[Any], now_ms: int | None = None) -> 
         settled_at=settled_at,
         deadline_at=deadline_at,
         sends=int(get("ns", 0)),
+        access=Access(get("ac", "")),
         **texts,
         **instants,
     )
@@ -74,6 +76,9 @@ def fields(new: NewPromise) -> list[str | int]:
         "timer": "1" if new.timer else "",
         "mirror": "1" if new.mirror else "",
         "retention_ms": new.retention_ms,
+        "object": new.object,
+        "access": new.access.value,
+        "held": new.held,
     }
     flat: list[str | int] = []
     for name, value in wanted.items():

@@ -9,18 +9,19 @@ from typing import Any
 import redis
 
 from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound, StoreMisconfigured
+from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.store import (
     MAX_BACKOFF_MS,
     Await,
     Beat,
     Birth,
+    Change,
     Claimed,
     Created,
     Creation,
     Group,
     Hold,
-    NewPromise,
     Pulse,
     Ready,
     Refusal,
@@ -93,13 +94,17 @@ class RedisStore:
         if answer[0] != "OK":
             found = records.promise(promise_id, answer[1]) if len(answer) > 1 else None
             return Refused(Refusal(answer[0]), found)
-        _, token, now_ms, record, journal = answer
+        _, token, now_ms, record, journal, state = answer
         cursor = int(records.pairs(record)["jc"])
         hold = Hold(promise_id, token, lease_ms)
-        return Claimed(hold, records.promise(promise_id, record), records.pairs(journal), cursor, int(now_ms))
+        found, pairs = records.promise(promise_id, record), records.pairs
+        return Claimed(hold, found, pairs(journal), cursor, int(now_ms), pairs(state))
 
-    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> bool:
-        answer = self._fenced("checkpoint", hold, _flat(entries), cursor=cursor, lease_ms=hold.lease_ms)
+    def checkpoint(
+        self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]], changes: Sequence[Change] = ()
+    ) -> bool:
+        rest, count = [*_flat(entries), *_marked(changes)], len(entries)
+        answer = self._fenced("checkpoint", hold, rest, cursor=cursor, lease_ms=hold.lease_ms, count=count)
         return len(answer) > 1 and bool(answer[1])
 
     def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Created | IdConflict]:
@@ -138,11 +143,15 @@ class RedisStore:
         return Suspension(answer[0] == "OK", delivered)
 
     def fulfil(
-        self, hold: Hold, cursor: int, outcome: Outcome, entries: Sequence[tuple[str, str]] = ()
+        self,
+        hold: Hold,
+        cursor: int,
+        outcome: Outcome,
+        entries: Sequence[tuple[str, str]] = (),
+        changes: Sequence[Change] = (),
     ) -> tuple[Ready, ...]:
-        answer = self._fenced(
-            "fulfil", hold, _flat(entries), cursor=cursor, state=outcome.state.code, value=outcome.value
-        )
+        rest, state = [*_flat(entries), *_marked(changes)], outcome.state.code
+        answer = self._fenced("fulfil", hold, rest, cursor=cursor, state=state, value=outcome.value, count=len(entries))
         return records.ready(answer[1])
 
     def settle(
@@ -207,6 +216,10 @@ class RedisStore:
     def sent(self, promise_id: str, sends: int) -> None:
         self._run("sent", id=promise_id, sends=sends)
 
+    def state(self, object: str) -> dict[str, str]:
+        key = f"{self.prefix}st:{object}"
+        return records.pairs(self.connection.patiently(lambda: self.connection.client.hgetall(key)))
+
     def get(self, promise_id: str) -> Promise:
         return self._read(promise_id, with_journal=False)[0]
 
@@ -261,6 +274,10 @@ def _birth(hold: Hold, cursor: int, birth: Birth) -> tuple[dict[str, str | int],
 
 def _flat(entries: Sequence[tuple[str, str]]) -> list[str | int]:
     return [part for entry in entries for part in entry]
+
+
+def _marked(changes: Sequence[Change]) -> list[str | int]:
+    return [part for name, text in changes for part in (("d", name, "") if text is None else ("s", name, text))]
 
 
 def _printable(reason: str) -> str:

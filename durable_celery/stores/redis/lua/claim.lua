@@ -1,6 +1,6 @@
 -- T2. Take a ready execution.
 -- Why the nonce: a store that lost its tail would give the same epoch twice.
--- Returns {OK, token, now, the record, the journal}, or {ABSENT}, or {NOTREADY | SETTLED, the record}.
+-- Returns {OK, token, now, the record, the journal, the state of the object of an exclusive call}, or {ABSENT}, or {NOTREADY | SETTLED, the record}.
 local partition = unpack(KEYS)
 local id, worker, nonce, lease_ms = unpack(ARGV, 1, 4)
 
@@ -8,15 +8,17 @@ local state = live(id)
 if not state then return {'ABSENT'} end
 local r = P .. 'r:' .. id
 if state ~= 'P' then return {'SETTLED', redis.call('HGETALL', r)} end
-local h = redis.call('HMGET', r, 't', 'nb', 'n', 'e')
-if h[1] == 'A' and h[3] == h[4] .. ':' .. nonce then -- the reply was lost
-  return {'OK', h[3], now, redis.call('HGETALL', r), redis.call('HGETALL', P .. 'j:' .. id)}
+local h = redis.call('HMGET', r, 't', 'nb', 'n', 'e', 'ac', 'ob')
+local function claimed(token)
+  local state = h[5] == 'X' and redis.call('HGETALL', P .. 'st:' .. h[6]) or {}
+  return {'OK', token, now, redis.call('HGETALL', r), redis.call('HGETALL', P .. 'j:' .. id), state}
 end
-if h[1] ~= 'Y' or (h[2] and tonumber(h[2]) > now) then return {'NOTREADY', redis.call('HGETALL', r)} end
+if h[1] == 'A' and h[3] == h[4] .. ':' .. nonce then return claimed(h[3]) end -- the reply was lost
+if h[1] ~= 'Y' or (h[2] and tonumber(h[2]) > now) or not turn(id) then return {'NOTREADY', redis.call('HGETALL', r)} end
 
 local token = redis.call('HINCRBY', r, 'e', 1) .. ':' .. nonce
 redis.call('HSET', r, 't', 'A', 'w', worker, 'n', token)
 redis.call('HSETNX', r, 'st', now)
 redis.call('ZREM', P .. 'ready', id)
 redis.call('ZADD', P .. 'lease', now + tonumber(lease_ms), id)
-return {'OK', token, now, redis.call('HGETALL', r), redis.call('HGETALL', P .. 'j:' .. id)}
+return claimed(token)

@@ -31,7 +31,7 @@ end
 for _, id in ipairs(due('ready')) do
   local r = P .. 'r:' .. id
   local phase = redis.call('HGET', r, 't')
-  if phase == 'Y' or phase == 'F' then
+  if (phase == 'Y' and turn(id)) or phase == 'F' then
     local wait = math.min(GRACE * 2 ^ redis.call('HINCRBY', r, 'bo', 1), tonumber(max_backoff))
     redis.call('ZADD', P .. 'ready', now + wait, id)
     woken[#woken + 1] = id

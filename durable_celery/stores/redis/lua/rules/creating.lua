@@ -14,7 +14,7 @@ local function birth(id, timeout_ms, delay_ms, latest, first)
   if h[1] == '-' and redis.call('HEXISTS', r, 'cv') == 1 then begin_tending(id, delay) end
   if h[1] == 'Y' then
     if delay > 0 then redis.call('HSET', r, 'nb', now + delay) end
-    redis.call('ZADD', P .. 'ready', now + (delay > 0 and delay or GRACE), id)
+    if delay > 0 or turn(id) then redis.call('ZADD', P .. 'ready', now + (delay > 0 and delay or GRACE), id) end
   end
   live(id)
 end

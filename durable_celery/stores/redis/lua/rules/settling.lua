@@ -13,6 +13,8 @@ local function expire(id, tree, retention)
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', t, 0, 0)) do lifetime(member) end
   end
   lifetime(id)
+  local h = redis.call('HMGET', P .. 'r:' .. id, 'ac', 'ob')
+  if h[1] == 'O' then redis.call('PEXPIRE', P .. 'st:' .. h[2], life) end
   if redis.call('ZCOUNT', t, 1, 1) == 0 then redis.call('PEXPIRE', t, life) end
 end
 
@@ -32,6 +34,7 @@ settle = function(id, state, value, at)
   end
   if h[1] == '-' then end_tending(id, state) end
   disarm(id, h[3])
+  pass_on(id)
   redis.call('PUBLISH', P .. 'done:' .. id, state)
   local awaiters = redis.call('HGETALL', P .. 'cb:' .. id)
   redis.call('DEL', P .. 'cb:' .. id)
