@@ -29,7 +29,8 @@ from durable_celery.op import Op, Spawning, Tasks
 from durable_celery.operations.run import LocalCall
 from durable_celery.registry import Registry
 from durable_celery.retry import NEVER, RetryPolicy
-from durable_celery.store import Claimed, Ready, Store
+from durable_celery.state import State as ObjectState
+from durable_celery.store import Change, Claimed, Ready, Store
 from durable_celery.strands import Strands
 
 logger = logging.getLogger("durable_celery")
@@ -61,14 +62,18 @@ class Attempt:
         retry: RetryPolicy = NEVER,
         dependencies: Mapping[str, Any] | None = None,
         tasks: Tasks | None = None,
+        cancel_grace_ms: int = 0,
     ) -> None:
         self.tasks = tasks
+        self.publish = publish
+        self.cancel_grace_ms = cancel_grace_ms
         self.retry = retry
         self.dependencies = dependencies or {}
         self.hold = claimed.hold
         self._function = claimed.promise.function
         self._max_entries = max_entries
         self.journal = Journal(claimed.journal, claimed.cursor)
+        self.state = ObjectState(claimed.promise.access, claimed.state)
         self.codec = codec
         self.registry = registry
         self._keeper = keeper
@@ -120,9 +125,12 @@ class Attempt:
         """Somebody cancels the execution: its body is told at its next operation."""
         self.cancellation.asked = True
 
-    def checkpoint(self, path: str, entry: Entry) -> None:
-        if self.fence.checkpoint(path, entry):
+    def checkpoint(self, path: str, entry: Entry, changes: Sequence[Change] = ()) -> None:
+        if self.fence.checkpoint(path, entry, changes):
             self.cancelled()
+
+    def ask(self, question: Callable[[Store], T]) -> T:
+        return self.fence.ask(question)
 
     def spawn(self, calls: Sequence[Spawning]) -> None:
         self._beginning.spawn(calls)

@@ -13,6 +13,7 @@ from durable_celery.op import CallOptions, Op, Performer, Tasks
 from durable_celery.operations.rpc import Continuation, Detached, RemoteCall
 from durable_celery.operations.run import LocalCall
 from durable_celery.operations.task import TaskCall
+from durable_celery.promise import Access
 from durable_celery.registry import Options, Registered, check_arguments, name_of, wants_context
 
 Target = Callable[..., Any] | str
@@ -34,6 +35,15 @@ class Info:
     deadline_at: int | None
     mirror: bool
     queue: str = ""
+    object: str = ""
+    access: Access = Access.SHARED
+    held: str = ""
+
+    @property
+    def holding(self) -> list[str]:
+        """The virtual objects that nobody else can call until this execution and its callers are over."""
+        own = [self.object] if self.access is Access.EXCLUSIVE else []
+        return [*self.held.split("\n")] * bool(self.held) + own
 
 
 class Calls:
@@ -72,23 +82,38 @@ class Calls:
             made.configure(CallOptions(timeout_ms=timeout_ms))
         return made
 
+    def step(
+        self,
+        name: str,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        retry: RetryPolicy | None,
+        serde: Serde[Any],
+    ) -> LocalCall[Any]:
+        """A child in this process with a name, a policy and a serde of its own."""
+        made = self.local(fn, args, kwargs)
+        made.configure(CallOptions(name=name, retry=retry))
+        made.keep_by(lambda value: pack(serde, value), lambda packed: unpack(serde, packed))
+        return made
+
     def remote(self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Op[Any]:
         """A child as an execution of its own, that belongs to this one."""
         tasks = self._performer.tasks
         if tasks is not None and tasks.takes(fn) and self._resolve(fn) is None:
             return self._task(tasks, fn, args, kwargs)
-        path, child = self._child(fn, args, kwargs)
+        path, child = self.child(fn, args, kwargs)
         return RemoteCall(self._performer, child.function, path, child)
 
     def detached(self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Op[str]:
         """An execution of its own that belongs to nobody."""
-        path, child = self._child(fn, args, kwargs, detached=True)
+        path, child = self.child(fn, args, kwargs, detached=True)
         return Detached(self._performer, child.function, path, child)
 
     def continuation(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Continuation:
         """The same version of the same function, called anew."""
         function = self._performer.registry.get(self._info.function, self._info.version)
-        path, child = self._child(function.fn, args, kwargs)
+        path, child = self.child(function.fn, args, kwargs)
         return Continuation(self._performer, child.function, path, replace(child, version=function.version))
 
     def _task(self, tasks: Tasks, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskCall:
@@ -99,9 +124,10 @@ class Calls:
         )
         return TaskCall(self._performer, path, child, tasks, call, info.queue)
 
-    def _child(
+    def child(
         self, fn: Target, args: tuple[Any, ...], kwargs: dict[str, Any], *, detached: bool = False
     ) -> tuple[str, NewPromise]:
+        """A position, and what is to be made there."""
         registered = None if isinstance(fn, str) else self._resolve(fn)
         if registered is None and not isinstance(fn, str):
             raise TypeError(_not_a_child(fn, detached=detached))
@@ -130,6 +156,7 @@ class Calls:
             retention_ms=options.retention_ms if options.retention_ms is not None else DEFAULT_RETENTION_MS,
             tags=codec.encode(options.tags, "tags") if options.tags else "",
             mirror=info.mirror,
+            held="" if detached else "\n".join(info.holding),
         )
 
     def _resolve(self, fn: Target) -> Registered | None:

@@ -13,6 +13,7 @@ from durable_celery import clock, ids
 from durable_celery.body import drive
 from durable_celery.calls import Calls, Info
 from durable_celery.errors import OperationNotAwaited
+from durable_celery.invoking import Invoking
 from durable_celery.newpromise import NewPromise
 from durable_celery.op import Op, Performer
 from durable_celery.operations.gate import Gate
@@ -28,7 +29,7 @@ _MISSING: Any = object()
 AnyOp = TypeVar("AnyOp", bound=Op[Any])
 
 
-class Context:
+class Context(Invoking):
     """The first argument of a durable body. Every operation returns an `Op`: yield it, await it, or `.get()` it."""
 
     def __init__(self, performer: Performer, info: Info, path: str = "") -> None:
@@ -80,10 +81,14 @@ class Context:
     def run(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
         """A local child: `fn(*args)` in this process; its result or exception is recorded once.
 
+        A name may come first: `ctx.run("charge", charge, …)`, in Restate's way, with
+        `serde`, `type_hint`, `max_attempts`, `max_retry_duration` and `args` as keywords.
         `fn` needs no registration and may itself be a durable body. It is given
         a ctx first when its first parameter is annotated as a Context or named
         ctx, context or _, or when the arguments fit only so.
         """
+        if isinstance(fn, str) and args and callable(args[0]):
+            return self._named_step(fn, *args, **kwargs)
         return self._made(self._calls.local(fn, args, kwargs))
 
     def begin_run(self, fn: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Op[Any]:
@@ -257,7 +262,7 @@ class Context:
 
     def _perform_at(self, path: str, body: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Perform a local child that takes a ctx: one of its own, for the positions below its path."""
-        return perform(Context(self._performer, self.info, path), body, args, kwargs)
+        return perform(type(self)(self._performer, self.info, path), body, args, kwargs)
 
 
 def perform(ctx: Context, body: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

@@ -12,11 +12,13 @@ from celery import Celery
 
 from durable_celery import ids
 from durable_celery.codec import Codec
-from durable_celery.errors import DurableError
+from durable_celery.errors import DurableError, InvalidName
 from durable_celery.forks import Forks
 from durable_celery.function import Function
 from durable_celery.handle import Handle
+from durable_celery.handlers import Handlers
 from durable_celery.inprocess import InProcess
+from durable_celery.invocations import Invocations
 from durable_celery.promise import State
 from durable_celery.promises import Promises
 from durable_celery.registry import Options, Registered, Registration, Registry, name_of, registration
@@ -50,6 +52,9 @@ class Durable:
         )
         self._storage = Storage(
             store, conf=lambda: self._conf, settings=lambda: self.settings, runs_here=lambda: self._runs_here
+        )
+        self.invocations = Invocations(
+            starter=lambda: self._starter(mirror=not self._runs_here), handle=lambda *a, **k: self._handle(*a, **k)
         )
         self._forks = Forks(store=lambda: self.store, settings=lambda: self.settings, publish=self._publish)
         self._lock = threading.RLock()
@@ -116,6 +121,18 @@ class Durable:
         if self._binding is not None:
             self._binding.bind(registered)
         return Function(self, registered)
+
+    def bind(self, *services: Handlers) -> None:
+        """Have services, virtual objects and workflows executed here: each handler becomes a durable function."""
+        for each in services:
+            taken = self.invocations.services.get(each.name)
+            if taken is not None and taken is not each:
+                raise InvalidName(f"{taken!r} is bound already; {each!r} needs another name")
+            for registered in each.registrations():
+                self.registry.add(registered)
+                if self._binding is not None:
+                    self._binding.bind(registered)
+            self.invocations.services[each.name] = each
 
     def task_of(self, registered: Registered) -> Any:
         """The Celery task of a registered function, or None in local mode."""

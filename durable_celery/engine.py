@@ -79,6 +79,7 @@ class Engine:
         retry: RetryPolicy = NEVER,
         dependencies: Mapping[str, Any] | None = None,
         tasks: Tasks | None = None,
+        cancel_grace_ms: int = 0,
         pause: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.store = store
@@ -94,6 +95,7 @@ class Engine:
         self.retry = retry
         self.dependencies = dependencies if dependencies is not None else {}
         self.tasks = tasks
+        self.cancel_grace_ms = cancel_grace_ms
 
     def attempt(self, promise_id: str, holder: str, on_claimed: Callable[[Promise], None] | None = None) -> Left:
         """Try to carry one execution on; `on_claimed` is told when this attempt has it.
@@ -117,6 +119,7 @@ class Engine:
             retry=self.retry,
             dependencies=self.dependencies,
             tasks=self.tasks,
+            cancel_grace_ms=self.cancel_grace_ms,
         )
         with self.keeper.keep(claimed.hold, attempt.lost, asked_ms, attempt.cancelled) as lease:
             attempt.fence.lease = lease
@@ -201,14 +204,15 @@ class Engine:
     def _call(self, attempt: Attempt, entry: Registered, promise: Promise) -> Any:
         args, kwargs = self.codec.decode(promise.args)
         check_arguments(entry, tuple(args), kwargs)
-        value = perform(Context(attempt, self._info(promise)), entry.fn, args, kwargs)
+        context = Context if entry.handler is None else entry.handler.context
+        value = perform(context(attempt, self._info(promise)), entry.fn, args, kwargs)
         attempt.check_open()
         attempt.journal.check_passed(f"the end of {promise.function!r}")
         return value
 
     def _settle(self, attempt: Attempt, claimed: Claimed, outcome: Outcome) -> Left:
         attempt.fence.say()
-        self._publish(attempt.fence.fulfil(outcome))
+        self._publish(attempt.fence.fulfil(outcome, attempt.state.unwritten()))
         return Left(Departure.SETTLED, claimed.promise, outcome)
 
     def _info(self, promise: Promise) -> Info:
@@ -223,6 +227,9 @@ class Engine:
             deadline_at=promise.deadline_at,
             mirror=promise.mirror,
             queue=promise.queue,
+            object=promise.object,
+            access=promise.access,
+            held=promise.held,
         )
 
     def _publish(self, ready: Sequence[Ready]) -> None:

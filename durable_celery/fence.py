@@ -8,15 +8,16 @@ from typing import TypeVar
 
 from durable_celery import telemetry
 from durable_celery.clock import Clock
-from durable_celery.errors import ControlFlow, IdConflict, Interrupted, LeaseLost, PromiseNotFound
+from durable_celery.errors import AlreadySettled, ControlFlow, IdConflict, Interrupted, LeaseLost, NotExternal, PromiseNotFound
 from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Lease
 from durable_celery.newpromise import NewPromise
-from durable_celery.promise import Outcome
-from durable_celery.store import Birth, Created, Group, Hold, Ready, Store, Suspension
+from durable_celery.promise import Outcome, Phase
+from durable_celery.store import Birth, Change, Created, Group, Hold, Ready, Store, Suspension
 
 T = TypeVar("T")
 _PROGRESS_PAUSE_MS = 100.0
+_ANSWERS = (PromiseNotFound, AlreadySettled, NotExternal)
 
 
 class Fence:
@@ -48,12 +49,12 @@ class Fence:
         self._unsaid = ""
         self._said_ms = -_PROGRESS_PAUSE_MS
 
-    def checkpoint(self, path: str, entry: Entry) -> bool:
+    def checkpoint(self, path: str, entry: Entry, changes: Sequence[Change] = ()) -> bool:
         """Record an entry; answers whether the execution is cancelled."""
         entries = [(path, entry.encode())]
 
         def write() -> bool:
-            cancelled = self.call(lambda: self._store.checkpoint(self._hold, self._journal.cursor, entries))
+            cancelled = self.call(lambda: self._store.checkpoint(self._hold, self._journal.cursor, entries, changes))
             self._journal.add(path, entry)
             return cancelled
 
@@ -74,7 +75,7 @@ class Fence:
 
         found = self._write(write)
         new = [each.promise for each in found if isinstance(each, Created) and each.fresh]
-        ready = [p for p in new if p.function and p.not_before_at is None and not p.state.settled]
+        ready = [p for p in new if p.phase is Phase.READY and p.not_before_at is None]
         self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas) for p in ready])
         return found
 
@@ -95,8 +96,8 @@ class Fence:
         """Leave until a group is complete, or only look."""
         return self.call(lambda: self._store.suspend(self._hold, self._journal.cursor, groups, peek=peek))
 
-    def fulfil(self, outcome: Outcome) -> tuple[Ready, ...]:
-        """Settle the execution; answers what is ready now.
+    def fulfil(self, outcome: Outcome, changes: Sequence[Change] = ()) -> tuple[Ready, ...]:
+        """Settle the execution, with the changes to the state of its object; answers what is ready now.
 
         It is the last write: strands that nobody waits for may still be at work,
         and what one of them recorded beside it would have moved the journal's cursor.
@@ -104,7 +105,7 @@ class Fence:
         with self._turn:
             if self._lost is not None:
                 raise self._lost
-            ready = self._store.fulfil(self._hold, self._journal.cursor, outcome)
+            ready = self._store.fulfil(self._hold, self._journal.cursor, outcome, changes=changes)
             self._lost = LeaseLost(self._hold.id)
         return ready
 
@@ -118,7 +119,11 @@ class Fence:
             self.lease.running_since_ms = self._clock.monotonic_ms()
             self.lease.running = running
 
-    def call(self, call: Callable[[], T]) -> T:
+    def ask(self, question: Callable[[Store], T]) -> T:
+        """The store's answer to what is about others; that there is no such thing is an answer as well."""
+        return self.call(lambda: question(self._store), _ANSWERS)
+
+    def call(self, call: Callable[[], T], answers: tuple[type[Exception], ...] = (IdConflict, PromiseNotFound)) -> T:
         """A call to the store. What the body may see of its failures is what it asked for wrongly."""
         try:
             return call()
@@ -126,7 +131,7 @@ class Fence:
             self._lost = lost
             self._ended(lost)
             raise
-        except (IdConflict, PromiseNotFound):
+        except answers:
             raise
         except Exception as error:
             interrupted = Interrupted(error)

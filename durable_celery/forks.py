@@ -10,7 +10,7 @@ from durable_celery import ids
 from durable_celery.errors import DurableError, IdConflict
 from durable_celery.journal import BODY, DELIVERED, Entry, decode_outcome, position_of, prefix_of
 from durable_celery.newpromise import NewPromise
-from durable_celery.promise import Promise, State
+from durable_celery.promise import Phase, Promise, State
 from durable_celery.settings import Settings
 from durable_celery.store import Ready, Store
 
@@ -48,7 +48,7 @@ class Forks:
             if new_id is not None:
                 raise IdConflict(fork_id, "another execution, or a fork from another step")
             fork_id = successor(fork_id)
-        if created.fresh:
+        if created.fresh and p.phase is Phase.READY:
             self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
         return fork_id
 
@@ -65,6 +65,8 @@ class Forks:
             tags=source.tags,
             retention_ms=self._settings().retention_ms,
             mirror=source.mirror,
+            object=source.object,
+            access=source.access,
         )
 
 

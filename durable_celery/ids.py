@@ -82,6 +82,13 @@ def id_for(text: str) -> str:
     return f"{words}-{digest}" if words else digest
 
 
+def named(*parts: str) -> str:
+    """A stable, legal id for a name of several parts: readable where they allow it, never the same for others."""
+    whole = ":".join(parts)
+    plain = all(part and ":" not in part for part in parts) and ROOT.match(whole) and not CHILD_SUFFIX.search(whole)
+    return whole if plain else id_for("\0".join(parts))
+
+
 def new_id() -> str:
     """A fresh id, for callers that do not choose one."""
     return str(uuid.uuid4())

@@ -62,6 +62,7 @@ class InProcess:
             publish=self.publish,
             lease_ms=settings.lease_ms,
             max_entries=settings.max_entries,
+            cancel_grace_ms=settings.cancel_grace_ms,
             pause=time.sleep,
             dependencies=dependencies,
             tasks=tasks,

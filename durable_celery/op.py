@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,8 @@ from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Promise
 from durable_celery.registry import Registry
 from durable_celery.retry import RetryPolicy
-from durable_celery.store import Await, Created, Group
+from durable_celery.state import State as ObjectState
+from durable_celery.store import Await, Change, Created, Group, Ready, Store
 
 T = TypeVar("T")
 _PACKAGE = str(Path(__file__).parent) + os.sep
@@ -92,8 +93,12 @@ class Performer(Protocol):
     #: What holds for steps whose call and registration say nothing.
     retry: RetryPolicy
     dependencies: Mapping[str, Any]
+    #: How long those who are cancelled may compensate, unless told otherwise.
+    cancel_grace_ms: int
     #: None without a Celery application.
     tasks: Tasks | None
+    #: That of the object that the execution is a call to.
+    state: ObjectState
 
     def now_ms(self) -> int:
         """The store's time."""
@@ -104,11 +109,17 @@ class Performer(Protocol):
     def admit(self) -> None:
         """Called before work starts: raises when this attempt must not start any."""
 
-    def checkpoint(self, path: str, entry: Entry) -> None:
-        """Record an entry, fenced."""
+    def checkpoint(self, path: str, entry: Entry, changes: Sequence[Change] = ()) -> None:
+        """Record an entry, fenced, with changes to the state of its object."""
+
+    def ask(self, question: Callable[[Store], T]) -> T:
+        """Ask the store something, or tell it something of others; a failure of the store ends the attempt."""
 
     def spawn(self, calls: Sequence[Spawning]) -> None:
         """Record each with the promise it refers to, fenced; hint that these are ready. Tells each what came of it."""
+
+    def publish(self, ready: Sequence[Ready]) -> None:
+        """Hint that executions are ready. Never raises: a sweep does what could not be done now."""
 
     def begin_all(self, ops: Sequence[Op[Any]]) -> None:
         """Begin all, new remote children together."""

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
 from durable_celery import clock
 from durable_celery.errors import FunctionNotFound, InvalidName
@@ -37,6 +37,14 @@ class Options:
         return replace(defaults, **said)
 
 
+class Handling(Protocol):
+    """What makes a durable function a handler: bodies that are given another kind of ctx."""
+
+    @property
+    def context(self) -> Callable[..., Any]:
+        """Makes the ctx of one attempt."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registered:
     """One version of one durable function."""
@@ -45,9 +53,21 @@ class Registered:
     version: int
     fn: Callable[..., Any]
     options: Options = field(default_factory=Options)
+    handler: Handling | None = None
 
 
-class Registration(TypedDict, total=False):
+class CallSettings(TypedDict, total=False):
+    """What may be said of every execution of a function. Durations are seconds or timedelta."""
+
+    timeout: float | timedelta
+    retention: float | timedelta
+    queue: str
+    priority: int
+    tags: dict[str, str]
+    retry: RetryPolicy
+
+
+class Registration(CallSettings, total=False):
     """What may be said where a function is registered. Durations are seconds or timedelta.
 
     `timeout` is the deadline of each execution, `retry` holds for a body that
@@ -59,12 +79,6 @@ class Registration(TypedDict, total=False):
 
     name: str
     version: int
-    timeout: float | timedelta
-    retention: float | timedelta
-    queue: str
-    priority: int
-    tags: dict[str, str]
-    retry: RetryPolicy
     autoretry_for: tuple[type[BaseException], ...]
     max_retries: int | None
     retry_backoff: bool | float
@@ -77,18 +91,25 @@ class Registration(TypedDict, total=False):
 _OURS = ("name", "version", "timeout", "retention", "queue", "priority", "tags", "retry")
 
 
-def registration(fn: Callable[..., Any], said: Registration) -> Registered:
-    """A function with what was said at its registration; raises TypeError for a word that means nothing."""
+def options_of(said: CallSettings) -> Options:
+    """The same in milliseconds."""
     timeout, retention = said.get("timeout"), said.get("retention")
-    celery_words = {word: value for word, value in said.items() if word not in _OURS}
-    options = Options(
+    return Options(
         timeout_ms=None if timeout is None else clock.to_ms(timeout),
         retention_ms=None if retention is None else clock.to_ms(retention),
         queue=said.get("queue"),
         priority=said.get("priority"),
         tags=said.get("tags"),
-        retry=said.get("retry") or RetryPolicy.from_celery(celery_words),
+        retry=said.get("retry"),
     )
+
+
+def registration(fn: Callable[..., Any], said: Registration) -> Registered:
+    """A function with what was said at its registration; raises TypeError for a word that means nothing."""
+    celery_words = {word: value for word, value in said.items() if word not in _OURS}
+    options = options_of(said)
+    if options.retry is None:
+        options = replace(options, retry=RetryPolicy.from_celery(celery_words))
     return Registered(said.get("name") or name_of(fn), said.get("version") or 1, fn, options)
 
 

@@ -31,7 +31,8 @@ class RetryPolicy:
     `max_attempts` counts all tries (None: no limit); the wait after the first
     is `initial` seconds, each further one `factor` times longer up to `maximum`;
     `jitter` takes a random part of it (AWS's "full jitter", as Celery's
-    `retry_jitter`). A crash is not a try.
+    `retry_jitter`). No try begins later than `max_duration` seconds after the
+    first one failed. A crash is not a try.
     """
 
     max_attempts: int | None = 3
@@ -39,6 +40,7 @@ class RetryPolicy:
     factor: float = 2.0
     maximum: float = 600.0
     jitter: bool = False
+    max_duration: float | None = None
     retry_on: Errors = (Exception,)
     never_on: Errors = ()
 
@@ -54,12 +56,17 @@ class RetryPolicy:
             return None
         if self.max_attempts is not None and tries >= self.max_attempts:
             return None
-        if isinstance(error, RetryLater):
+        later = isinstance(error, RetryLater)
+        if isinstance(error, RetryLater) and error.seconds is not None:
             return round(error.seconds * 1000)
-        if isinstance(error, DurableError) or not isinstance(error, self.retry_on):
+        if (isinstance(error, DurableError) and not later) or not isinstance(error, self.retry_on):
             return None
         seconds = min(self.initial * self.factor ** min(tries - 1, 64), self.maximum)
         return round((random.random() * seconds if self.jitter else seconds) * 1000)  # noqa: S311  # not a secret
+
+    def is_over(self, ms: int) -> bool:
+        """Whether a try so long after the first failure is too late."""
+        return self.max_duration is not None and ms > self.max_duration * 1000
 
     @classmethod
     def from_celery(cls, words: Mapping[str, Any]) -> RetryPolicy | None:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from durable_celery.codec import Codec
 from durable_celery.errors import FunctionNotFound, IdConflict
 from durable_celery.newpromise import NewPromise
+from durable_celery.promise import Access, Phase
 from durable_celery.registry import Options, Registered, Registry, check_arguments
 from durable_celery.settings import Settings
 from durable_celery.store import Created, Ready, Store
 
 logger = logging.getLogger("durable_celery")
+
+
+class Target(NamedTuple):
+    """The virtual object or workflow that a call is made to, and what it may do there."""
+
+    object: str = ""
+    access: Access = Access.SHARED
+
+
+_NONE = Target()
 
 
 class Starter:
@@ -45,15 +56,16 @@ class Starter:
         kwargs: dict[str, Any],
         options: Options,
         canvas: str = "",
+        target: Target = _NONE,
     ) -> Created:
         """Record and publish. Attaches to an execution of the same call; raises IdConflict for another one."""
-        created = self.record(promise_id, function, version, args, kwargs, options, canvas)
+        created = self.record(promise_id, function, version, args, kwargs, options, canvas, target)
         p = created.promise
         if created.fresh:
             # Nothing is ready before a delay is over; but who sweeps in this process has to begin.
             row = Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)
             try:
-                self._publish([] if options.delay_ms else [row])
+                self._publish([row] if p.phase is Phase.READY and p.not_before_at is None else [])
             except Exception as error:
                 logger.warning("%s is recorded but could not be published now; a sweep will do it: %s", p.id, error)
         return created
@@ -67,6 +79,7 @@ class Starter:
         kwargs: dict[str, Any],
         options: Options,
         canvas: str = "",
+        target: Target = _NONE,
     ) -> Created:
         """Record only: from here on it is accepted."""
         registered = self._registered(function, version)
@@ -90,6 +103,8 @@ class Starter:
                 retention_ms=retention_ms,
                 tags=self._codec.encode(options.tags, "tags") if options.tags else "",
                 mirror=self._mirror,
+                object=target.object,
+                access=target.access,
             )
         )
         found = created.promise

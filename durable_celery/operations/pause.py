@@ -41,11 +41,12 @@ def next_try(
     performer: Performer, path: str, name: str, policy: RetryPolicy, error: BaseException, outcome: Outcome
 ) -> Entry | None:
     """Record a failed try when another one follows, and answer its entry; None when it was the last."""
-    tries = len(performer.journal.tries(path)) + 1
+    before, now_ms = performer.journal.tries(path), performer.now_ms()
+    tries = len(before) + 1
     wait_ms = policy.wait_ms(tries, error)
-    if wait_ms is None:
+    first_ms = before[0].started_at if before else now_ms
+    if wait_ms is None or policy.is_over(now_ms + wait_ms - first_ms):
         return None
-    now_ms = performer.now_ms()
     failed = Entry(
         kind="try",
         name=name,

@@ -38,6 +38,7 @@ class LocalCall(Op[T]):
         self.on_success: Callable[[Any], None] | None = None
         self.step_id = step_id
         self._call = call
+        self._unpack: Callable[[Any], T] = lambda value: value
         self._outcome: Outcome | None = None
         self._error: BaseException | None = None
         self._timeout_ms: int | None = None
@@ -49,6 +50,11 @@ class LocalCall(Op[T]):
         self._retry = options.retry or self._retry
         self._timeout_ms = options.timeout_ms or self._timeout_ms
         super().configure(replace(options, name=None, retry=None, timeout_ms=None))
+
+    def keep_by(self, pack: Callable[[Any], Any], unpack: Callable[[Any], T]) -> None:
+        """Record its value as `pack` makes it of what it returned, and give out what `unpack` makes of that."""
+        call, self._unpack = self._call, unpack
+        self._call = lambda: pack(call())
 
     def start(self, entry: Entry | None) -> None:
         if entry is not None:
@@ -159,7 +165,7 @@ class LocalCall(Op[T]):
         if self._error is not None:
             raise self._error
         assert self._outcome is not None
-        value: T = self.performer.codec.unwrap(self._outcome, self.step_id)
+        value: T = self._unpack(self.performer.codec.unwrap(self._outcome, self.step_id))
         told, self.on_success = self.on_success, None
         if told is not None:
             told(value)

@@ -97,6 +97,7 @@ class Binding:
             publish=self.publish,
             lease_ms=self.settings().lease_ms,
             max_entries=self.settings().max_entries,
+            cancel_grace_ms=self.settings().cancel_grace_ms,
             pause=time.sleep,
             draining=self.process.draining,
             dependencies=self.dependencies,
