@@ -31,6 +31,7 @@ from durable_celery.errors.control import (
 from durable_celery.errors.control import (
     Suspended as Suspended,
 )
+from durable_celery.errors.values import InvalidValue as InvalidValue
 
 
 class InvalidId(DurableError, ValueError):

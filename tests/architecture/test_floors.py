@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "durable_celery"
 FLOORS = [
     ["errors"],
     ["clock", "ids", "telemetry", "promise", "presence"],
-    ["codec"],
+    ["codec", "serde"],
     ["tending", "looking"],
     ["store"],
     ["retry"],
@@ -89,7 +89,14 @@ def test_the_page_on_concepts_names_every_room_on_its_floor() -> None:
 
 @pytest.mark.parametrize(
     ("library", "rooms"),
-    [("celery", {"worker", "durable"}), ("redis", {"stores", "dev"}), ("flask", set()), ("kombu", {"worker", "codec"})],
+    [
+        ("celery", {"worker", "durable"}),
+        ("redis", {"stores", "dev"}),
+        ("flask", set()),
+        ("kombu", {"worker", "codec"}),
+        ("msgspec", {"serde"}),
+        ("pydantic", {"serde"}),
+    ],
 )
 def test_libraries_are_spoken_in_their_rooms_only(library: str, rooms: set[str]) -> None:
     speakers = {room(path) for path in FILES if any(name.split(".")[0] == library for name in imports(path))}
