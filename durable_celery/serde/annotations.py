@@ -34,7 +34,7 @@ def annotations_of(fn: Callable[..., Any]) -> tuple[Any, Any]:
 
 def brings_pydantic(annotation: Any) -> bool:
     """Whether something of pydantic's is anywhere in an annotation."""
-    return _brings(annotation, set())
+    return _brings(annotation, {})
 
 
 def rebuilt(annotation: Any, change: Callable[[Any], Any]) -> Any:
@@ -86,10 +86,10 @@ def _result(fn: Any, annotation: Any) -> Any:
     return MISSING if inspect.isgeneratorfunction(fn) else annotation
 
 
-def _brings(annotation: Any, seen: set[int]) -> bool:
+def _brings(annotation: Any, seen: dict[int, Any]) -> bool:
     if id(annotation) in seen:
         return False
-    seen.add(id(annotation))
+    seen[id(annotation)] = annotation  # held, so that nothing else gets its id
     if any(hasattr(annotation, mark) for mark in _MARKS):
         return True
     if any(_is_constraint(each) for each in getattr(annotation, "__metadata__", ())):

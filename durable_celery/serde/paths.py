@@ -49,4 +49,4 @@ def _written(step: Step) -> str:
     if isinstance(step, int):
         return f"[{step}]"
     step = shortened(step, MOST_OF_KEY)
-    return f".{step}" if _plain.fullmatch(step) else f"[{json.dumps(step, ensure_ascii=False)}]"
+    return f".{step}" if _plain.fullmatch(step) else f"[{json.dumps(step, ensure_ascii=not step.isprintable())}]"
