@@ -8,7 +8,15 @@ from typing import TypeVar
 
 from durable_celery import telemetry
 from durable_celery.clock import Clock
-from durable_celery.errors import AlreadySettled, ControlFlow, IdConflict, Interrupted, LeaseLost, NotExternal, PromiseNotFound
+from durable_celery.errors import (
+    AlreadySettled,
+    ControlFlow,
+    IdConflict,
+    Interrupted,
+    LeaseLost,
+    NotExternal,
+    PromiseNotFound,
+)
 from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Lease
 from durable_celery.newpromise import NewPromise

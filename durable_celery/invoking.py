@@ -126,7 +126,13 @@ class Invoking:
         return self._send(_of(handler, Kind.WORKFLOW), key, arg, send_delay, idempotency_key)
 
     def generic_call(
-        self, service: str, handler: str, arg: bytes = b"", key: str | None = None, *, idempotency_key: str | None = None
+        self,
+        service: str,
+        handler: str,
+        arg: bytes = b"",
+        key: str | None = None,
+        *,
+        idempotency_key: str | None = None,
     ) -> Op[bytes]:
         """Call a handler by its name, with and for the bytes that it takes and returns over HTTP.
 
@@ -171,16 +177,12 @@ class Invoking:
         args: tuple[Any, ...] = (),
         **kwargs: Any,
     ) -> Op[Any]:
-        said = RunOptions(
-            serde=serde, type_hint=type_hint, max_attempts=max_attempts, max_duration=max_retry_duration
-        )
+        said = RunOptions(serde=serde, type_hint=type_hint, max_attempts=max_attempts, max_duration=max_retry_duration)
         return self.run_typed(name, fn, said, *rest, *args, **kwargs)
 
     # Invocations of others
 
-    def attach_invocation(
-        self, invocation_id: str, serde: Serde[Any] | None = None, type_hint: Any = None
-    ) -> Op[Any]:
+    def attach_invocation(self, invocation_id: str, serde: Serde[Any] | None = None, type_hint: Any = None) -> Op[Any]:
         """Wait for the result of an invocation that exists. Raises PromiseNotFound."""
         chosen = _chosen(serde, type_hint)
         child = NewPromise(id=ids.check_any(invocation_id))
@@ -276,7 +278,9 @@ class Invoking:
 
         return self._asked(kind, told, settle, path)
 
-    def _asked(self, kind: str, name: str, question: Question, path: str | None = None, serde: Serde[Any] = _JSON) -> Ask:
+    def _asked(
+        self, kind: str, name: str, question: Question, path: str | None = None, serde: Serde[Any] = _JSON
+    ) -> Ask:
         op = Ask(self._performer, kind, name, path or self._next(), question, lambda value: unpack(serde, value))
         self._made(op)
         op.begin()

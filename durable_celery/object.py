@@ -8,10 +8,7 @@ from typing import Any, Literal, TypeVar, Unpack
 from durable_celery.handler import Kind
 from durable_celery.handlers import HandlerOptions, Handlers
 from durable_celery.keyed import KeyedContext, Writing
-from durable_celery.op import Op
-from durable_celery.operations.state import Known
 from durable_celery.promise import Access
-from durable_celery.serde import Serde
 from durable_celery.store import Change
 
 F = TypeVar("F", bound=Callable[..., Any])

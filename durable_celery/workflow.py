@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeVar, Unpack
 
 from durable_celery import ids
 from durable_celery.errors import InvalidName, PromiseNotFound
-from durable_celery.handler import Handler, Kind, handler_of
+from durable_celery.handler import Kind
 from durable_celery.handlers import HandlerOptions, Handlers
 from durable_celery.keyed import KeyedContext, Writing
 from durable_celery.newpromise import NewPromise
@@ -18,7 +17,7 @@ from durable_celery.operations.promise import NamedPromise
 from durable_celery.operations.state import Alter
 from durable_celery.promise import Access, Outcome, State
 from durable_celery.serde import JsonSerde, Serde, pack, serde_for, unpack
-from durable_celery.store import Change, Ready, Store
+from durable_celery.store import Change, Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 _JSON = JsonSerde()
@@ -63,9 +62,7 @@ class WorkflowSharedContext(KeyedContext):
     # What a promise asks of its ctx.
 
     def _await_named(self, name: str, serde: Serde[Any]) -> Op[Any]:
-        op = NamedPromise(
-            self._performer, self._next(), self._new(name), lambda value: unpack(serde, value), name
-        )
+        op = NamedPromise(self._performer, self._next(), self._new(name), lambda value: unpack(serde, value), name)
         return self._begun(op, deferred=False)
 
     def _settle_named(self, kind: str, name: str, state: State, payload: Callable[[], str]) -> Ask:

@@ -8,8 +8,6 @@ suspension or a lost lease.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from durable_celery.errors.base import DurableError as DurableError
 from durable_celery.errors.base import OfPromise
 from durable_celery.errors.control import (
@@ -33,6 +31,19 @@ from durable_celery.errors.control import (
 from durable_celery.errors.control import (
     Suspended as Suspended,
 )
+from durable_celery.errors.trying import (
+    DeadlockError as DeadlockError,
+)
+from durable_celery.errors.trying import (
+    RetryableError as RetryableError,
+)
+from durable_celery.errors.trying import (
+    RetryLater as RetryLater,
+)
+from durable_celery.errors.trying import (
+    TerminalError as TerminalError,
+)
+from durable_celery.errors.values import InvalidValue as InvalidValue
 
 
 class InvalidId(DurableError, ValueError):
@@ -161,56 +172,6 @@ class ExecutionFailed(DurableError):
 
 class Rejected(DurableError):
     """Raised where an external promise is waited for that was rejected with a message instead of an exception."""
-
-
-class TerminalError(DurableError):
-    """Raise it to fail for good: no policy retries it. `status_code` is what an HTTP caller is answered."""
-
-    def __init__(self, message: str = "", status_code: int = 500) -> None:
-        super().__init__(message, status_code)
-        self.message = message
-        self.status_code = status_code
-
-    def __str__(self) -> str:
-        return self.message
-
-
-class RetryLater(DurableError):
-    """Raise it in a step to be tried again after `seconds`, as a server asked with Retry-After.
-
-    It counts as a try, and needs a retry policy that has one left.
-    """
-
-    def __init__(self, seconds: float, message: str = "") -> None:
-        super().__init__(seconds, message)
-        self.seconds: float | None = seconds
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message or f"to be tried again in {self.seconds} s"
-
-
-class RetryableError(RetryLater):
-    """Raise it in a step to be tried again: after `retry_after` (seconds or timedelta), or as the policy says.
-
-    `status_code` is what an HTTP caller is answered when no try is left.
-    """
-
-    def __init__(
-        self, message: str = "", status_code: int = 500, retry_after: float | timedelta | None = None
-    ) -> None:
-        seconds = retry_after.total_seconds() if isinstance(retry_after, timedelta) else retry_after
-        DurableError.__init__(self, message, status_code, seconds)
-        self.message = message
-        self.status_code = status_code
-        self.seconds = seconds
-
-
-class DeadlockError(TerminalError):
-    """Raised where a call would wait for a virtual object that is held until the call is over: nobody could go on."""
-
-    def __init__(self, message: str = "", status_code: int = 409) -> None:
-        super().__init__(message, status_code)
 
 
 class Cancelled(OfPromise):

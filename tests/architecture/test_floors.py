@@ -13,15 +13,18 @@ PACKAGE = Path(__file__).parents[2] / "durable_celery"
 FLOORS = [
     ["errors"],
     ["clock", "ids", "telemetry", "promise", "presence"],
-    ["codec"],
+    ["codec", "serde"],
     ["newpromise", "tending", "looking"],
     ["store"],
-    ["retry"],
+    ["retry", "state"],
     ["journal", "registry", "settings"],
     ["op"],
     ["operations", "body"],
-    ["calls", "saga"],
+    ["calls", "saga", "handler"],
+    ["invoking", "handlers"],
     ["context"],
+    ["keyed"],
+    ["service", "object", "workflow"],
     ["lease", "cancellation", "strands"],
     ["fence"],
     ["beginning"],
@@ -29,6 +32,7 @@ FLOORS = [
     ["engine"],
     ["steps"],
     ["handle", "start", "promises", "forks"],
+    ["invocations"],
     ["stores"],
     ["storage"],
     ["inprocess", "worker"],
@@ -89,7 +93,14 @@ def test_the_page_on_concepts_names_every_room_on_its_floor() -> None:
 
 @pytest.mark.parametrize(
     ("library", "rooms"),
-    [("celery", {"worker", "durable"}), ("redis", {"stores", "dev"}), ("flask", set()), ("kombu", {"worker", "codec"})],
+    [
+        ("celery", {"worker", "durable"}),
+        ("redis", {"stores", "dev"}),
+        ("flask", set()),
+        ("kombu", {"worker", "codec"}),
+        ("msgspec", {"serde"}),
+        ("pydantic", {"serde"}),
+    ],
 )
 def test_libraries_are_spoken_in_their_rooms_only(library: str, rooms: set[str]) -> None:
     speakers = {room(path) for path in FILES if any(name.split(".")[0] == library for name in imports(path))}
