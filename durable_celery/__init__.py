@@ -6,6 +6,7 @@ from durable_celery.errors import (
     AlreadyExists,
     AlreadySettled,
     Cancelled,
+    DeadlockError,
     DurableError,
     ExecutionFailed,
     FunctionNotFound,
@@ -13,6 +14,7 @@ from durable_celery.errors import (
     IdConflict,
     InvalidId,
     InvalidName,
+    InvalidValue,
     NonDeterminismError,
     NotAnOperation,
     NotExternal,
@@ -22,6 +24,7 @@ from durable_celery.errors import (
     PayloadTooLarge,
     PromiseNotFound,
     Rejected,
+    RetryableError,
     RetryLater,
     StoreFull,
     StoreMisconfigured,
@@ -32,17 +35,30 @@ from durable_celery.errors import (
 )
 from durable_celery.function import Function
 from durable_celery.handle import Handle
+from durable_celery.object import ObjectContext, ObjectSharedContext, VirtualObject
 from durable_celery.op import Op
 from durable_celery.promise import Promise, State
 from durable_celery.retry import RetryPolicy
+from durable_celery.runoptions import RunOptions
+from durable_celery.service import Service
 from durable_celery.steps import Step
 from durable_celery.stores import LocalStore, RedisStore
+from durable_celery.workflow import Workflow, WorkflowContext, WorkflowSharedContext
 
 __all__ = [
     # the door
     "Durable",
     "Function",
     "Handle",
+    # services, virtual objects, workflows
+    "ObjectContext",
+    "ObjectSharedContext",
+    "RunOptions",
+    "Service",
+    "VirtualObject",
+    "Workflow",
+    "WorkflowContext",
+    "WorkflowSharedContext",
     # what a body is given
     "Context",
     "Op",
@@ -57,6 +73,7 @@ __all__ = [
     "AlreadyExists",
     "AlreadySettled",
     "Cancelled",
+    "DeadlockError",
     "DurableError",
     "ExecutionFailed",
     "FunctionNotFound",
@@ -64,6 +81,7 @@ __all__ = [
     "IdConflict",
     "InvalidId",
     "InvalidName",
+    "InvalidValue",
     "NonDeterminismError",
     "NotAnOperation",
     "NotExternal",
@@ -73,6 +91,7 @@ __all__ = [
     "PayloadTooLarge",
     "PromiseNotFound",
     "Rejected",
+    "RetryableError",
     "RetryLater",
     "StoreFull",
     "StoreMisconfigured",

@@ -54,7 +54,7 @@ class Beginning:
         """Begin all; what is a remote child and not in the journal yet is created together."""
         fresh: list[RemoteCall[Any]] = []
         for op in ops:
-            if op.begun or not isinstance(op, RemoteCall):
+            if op.begun or not isinstance(op, RemoteCall) or not op.creates:
                 op.begin()
                 continue
             op.begun = True

@@ -8,13 +8,16 @@ from typing import Any
 
 from durable_celery import ids
 from durable_celery.body import finish_step
+from durable_celery.calloptions import CallOptions
 from durable_celery.newpromise import DEFAULT_RETENTION_MS, NewPromise
-from durable_celery.op import CallOptions, Op, Performer, Tasks
+from durable_celery.op import Op, Performer, Tasks
 from durable_celery.operations.rpc import Continuation, Detached, RemoteCall
 from durable_celery.operations.run import LocalCall
 from durable_celery.operations.task import TaskCall
 from durable_celery.promise import Access
 from durable_celery.registry import Options, Registered, check_arguments, name_of, wants_context
+from durable_celery.retry import RetryPolicy
+from durable_celery.serde import Serde, pack, unpack
 
 Target = Callable[..., Any] | str
 _NOTHING = Options()

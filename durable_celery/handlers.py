@@ -14,6 +14,9 @@ from durable_celery.serde import Serde, annotations_of, serde_for
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Parameters of a handler: ctx, and its argument.
+_MOST = 2
+
 
 class HandlerOptions(CallSettings, total=False):
     """What may be said of a handler, beside what may be said of every durable function.
@@ -104,9 +107,9 @@ def _argument(fn: Callable[..., Any]) -> inspect.Parameter | None:
     """The parameter after ctx; raises TypeError when there are more, or not even a ctx."""
     signature = signature_of(fn)
     parameters = [] if signature is None else list(signature.parameters.values())
-    if not 1 <= len(parameters) <= 2:
+    if len(parameters) not in (1, _MOST):
         raise TypeError(
             f"a handler takes ctx and at most one argument; {fn.__name__} takes {len(parameters)} parameters: "
             "put several values into one, such as a dataclass or a TypedDict"
         )
-    return parameters[1] if len(parameters) == 2 else None
+    return parameters[1] if len(parameters) == _MOST else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -18,46 +18,12 @@ from durable_celery.operations.ask import Ask, Question, settled
 from durable_celery.operations.call import Attached, HandlerCall, Sent
 from durable_celery.operations.promise import Awakeable
 from durable_celery.promise import Access, State
-from durable_celery.retry import RetryPolicy
-from durable_celery.serde import JsonSerde, Serde, pack, serde_for, unpack
+from durable_celery.runoptions import RunOptions
+from durable_celery.serde import JsonSerde, Serde, chosen_serde, pack, unpack
 from durable_celery.store import Store
 
 AnyOp = TypeVar("AnyOp", bound=Op[Any])
 _JSON = JsonSerde()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How `ctx.run_typed` runs a step. Intervals and durations are seconds or timedelta.
-
-    `max_duration` counts from the first try on: no further one begins after it.
-    """
-
-    serde: Serde[Any] | None = None
-    type_hint: Any = None
-    max_attempts: int | None = None
-    max_duration: float | timedelta | None = None
-    initial_retry_interval: float | timedelta = 0.05
-    max_retry_interval: float | timedelta = 10.0
-    retry_interval_factor: float = 2.0
-
-    @property
-    def chosen(self) -> Serde[Any]:
-        """How the result is kept: by the serde given, or by the type."""
-        return _chosen(self.serde, self.type_hint)
-
-    @property
-    def policy(self) -> RetryPolicy | None:
-        """The retry policy, None where nothing was said of tries: then the function's own holds."""
-        if self.max_attempts is None and self.max_duration is None:
-            return None
-        return RetryPolicy(
-            max_attempts=self.max_attempts,
-            max_duration=None if self.max_duration is None else clock.to_ms(self.max_duration) / 1000,
-            initial=clock.to_ms(self.initial_retry_interval) / 1000,
-            maximum=clock.to_ms(self.max_retry_interval) / 1000,
-            factor=self.retry_interval_factor,
-        )
 
 
 class Invoking:
@@ -130,7 +96,7 @@ class Invoking:
         service: str,
         handler: str,
         arg: bytes = b"",
-        key: str | None = None,
+        key: str = "",
         *,
         idempotency_key: str | None = None,
     ) -> Op[bytes]:
@@ -140,21 +106,21 @@ class Invoking:
         """
         found = self._named(service, handler)
         packed = found.packed_bytes(arg)
-        return self._call(found, key or "", packed, idempotency_key, packed=True, convert=found.bytes_of)
+        return self._call(found, key, packed, idempotency_key, packed=True, convert=found.bytes_of)
 
     def generic_send(
         self,
         service: str,
         handler: str,
         arg: bytes = b"",
-        key: str | None = None,
+        key: str = "",
         send_delay: float | timedelta | None = None,
         *,
         idempotency_key: str | None = None,
     ) -> Sent:
         """Have a handler called by its name; as `generic_call`."""
         found = self._named(service, handler)
-        return self._send(found, key or "", found.packed_bytes(arg), send_delay, idempotency_key, packed=True)
+        return self._send(found, key, found.packed_bytes(arg), send_delay, idempotency_key, packed=True)
 
     # Steps with a name
 
@@ -184,7 +150,7 @@ class Invoking:
 
     def attach_invocation(self, invocation_id: str, serde: Serde[Any] | None = None, type_hint: Any = None) -> Op[Any]:
         """Wait for the result of an invocation that exists. Raises PromiseNotFound."""
-        chosen = _chosen(serde, type_hint)
+        chosen = chosen_serde(serde, type_hint)
         child = NewPromise(id=ids.check_any(invocation_id))
         op = Attached(self._performer, self._next(), child, lambda value: unpack(chosen, value), invocation_id)
         return self._begun(op, deferred=False)  # type: ignore[no-any-return]
@@ -199,7 +165,7 @@ class Invoking:
 
     def awakeable(self, serde: Serde[Any] | None = None, type_hint: Any = None) -> tuple[str, Op[Any]]:
         """An id to hand out, and what to wait for until somebody outside resolves or rejects it under that id."""
-        chosen, path = _chosen(serde, type_hint), self._next()
+        chosen, path = chosen_serde(serde, type_hint), self._next()
         child = NewPromise(id=f"awk_{secrets.token_urlsafe(16)}", parent=self.info.id, tree=self.info.tree)
         op = Awakeable(self._performer, path, child, lambda value: unpack(chosen, value))
         self._made(op)
@@ -299,7 +265,3 @@ def _of(target: Any, kind: Kind) -> Handler:
     if handler.kind is not kind:
         raise TypeError(f"{handler.function} is a handler of a {handler.kind}, not of a {kind}")
     return handler
-
-
-def _chosen(serde: Serde[Any] | None, type_hint: Any) -> Serde[Any]:
-    return serde or (_JSON if type_hint is None else serde_for(type_hint))

@@ -10,10 +10,8 @@ from durable_celery.errors import DurableError
 from durable_celery.handler import key_of
 from durable_celery.op import Op
 from durable_celery.operations.state import Known
-from durable_celery.serde import JsonSerde, Serde, pack, serde_for, unpack
+from durable_celery.serde import Serde, chosen_serde, pack, unpack
 from durable_celery.store import Change
-
-_JSON = JsonSerde()
 
 
 class KeyedContext(Context):
@@ -25,7 +23,7 @@ class KeyedContext(Context):
 
     def get(self, name: str, serde: Serde[Any] | None = None, type_hint: Any = None) -> Op[Any]:
         """The value under a name in the state, None when there is none; as `type_hint` or `serde` says."""
-        chosen, decode = _chosen(serde, type_hint), self._performer.codec.decode
+        chosen, decode = chosen_serde(serde, type_hint), self._performer.codec.decode
         return self._asked("get", name, lambda store: decode(store.state(self._object).get(name, "")), serde=chosen)
 
     def state_keys(self) -> Op[list[str]]:
@@ -44,8 +42,8 @@ class Writing(KeyedContext):
 
     def get(self, name: str, serde: Serde[Any] | None = None, type_hint: Any = None) -> Op[Any]:
         """The value under a name in the state, None when there is none; as `type_hint` or `serde` says."""
-        text = self._performer.state.get(self._named(name))
-        value = None if text is None else unpack(_chosen(serde, type_hint), self._performer.codec.decode(text))
+        text = self._performer.state.get(self._checked(name))
+        value = None if text is None else unpack(chosen_serde(serde, type_hint), self._performer.codec.decode(text))
         return Known(self._performer, name, value)
 
     def state_keys(self) -> Op[list[str]]:
@@ -56,11 +54,11 @@ class Writing(KeyedContext):
         """Put a value into the state. Raises NotSerializable, PayloadTooLarge."""
         packed = value if serde is None else pack(serde, value)
         text = self._performer.codec.encode(packed, f"the state {name!r} of {self._object!r}")
-        self._alter(name, [(self._named(name), text)])
+        self._alter(name, [(self._checked(name), text)])
 
     def clear(self, name: str) -> None:
         """Take a name out of the state."""
-        self._alter(name, [(self._named(name), None)])
+        self._alter(name, [(self._checked(name), None)])
 
     def clear_all(self) -> None:
         """Take everything out of the state."""
@@ -70,11 +68,7 @@ class Writing(KeyedContext):
     def _alter(self, name: str, changes: list[Change]) -> None:
         """Make the changes."""
 
-    def _named(self, name: str) -> str:
+    def _checked(self, name: str) -> str:
         if not isinstance(name, str) or not self._object:
             raise TypeError(f"a name in the state is a text, not {name!r}")
         return name
-
-
-def _chosen(serde: Serde[Any] | None, type_hint: Any) -> Serde[Any]:
-    return serde or (_JSON if type_hint is None else serde_for(type_hint))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from durable_celery import clock, ids
+from durable_celery.calloptions import CallOptions
 from durable_celery.codec import Codec
 from durable_celery.errors import DurableError, IdConflict
 from durable_celery.journal import Entry, Journal, scope_of
@@ -23,27 +24,6 @@ from durable_celery.store import Await, Change, Created, Group, Ready, Store
 
 T = TypeVar("T")
 _PACKAGE = str(Path(__file__).parent) + os.sep
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
-    """What `op.options(…)` may say of one call; None means: not said. Durations are milliseconds."""
-
-    id: str | None = None
-    name: str | None = None
-    version: int | None = None
-    retry: RetryPolicy | None = None
-    timeout_ms: int | None = None
-    delay_ms: int | None = None
-    queue: str | None = None
-    priority: int | None = None
-    tags: dict[str, str] | None = None
-    lost: str | None = None
-    lost_after_ms: int | None = None
-
-    def said(self) -> dict[str, Any]:
-        """The options that were given."""
-        return {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,10 @@ from durable_celery.operations.ask import Ask, settled
 from durable_celery.operations.promise import NamedPromise
 from durable_celery.operations.state import Alter
 from durable_celery.promise import Access, Outcome, State
-from durable_celery.serde import JsonSerde, Serde, pack, serde_for, unpack
+from durable_celery.serde import Serde, chosen_serde, pack, unpack
 from durable_celery.store import Change, Store
 
 F = TypeVar("F", bound=Callable[..., Any])
-_JSON = JsonSerde()
 
 
 class DurablePromise:
@@ -57,7 +56,7 @@ class WorkflowSharedContext(KeyedContext):
         self, name: str, serde: Serde[Any] | None = None, type_hint: Any = None
     ) -> DurablePromise:
         """The promise of this name, one for each workflow."""
-        return DurablePromise(self, name, serde or (_JSON if type_hint is None else serde_for(type_hint)))
+        return DurablePromise(self, name, chosen_serde(serde, type_hint))
 
     # What a promise asks of its ctx.
 

@@ -43,6 +43,7 @@ class Attached(HandlerCall):
     """Waits for an invocation that exists already."""
 
     kind = "attach"
+    creates = False
 
     def start(self, entry: Entry | None) -> None:
         if entry is not None:

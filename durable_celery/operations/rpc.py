@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from durable_celery.calloptions import CallOptions
 from durable_celery.errors import IdConflict
 from durable_celery.journal import Entry
 from durable_celery.newpromise import NewPromise
-from durable_celery.op import CallOptions, Op, Performer
+from durable_celery.op import Op, Performer
 from durable_celery.promise import Outcome, State
 from durable_celery.store import Await, Created
 
@@ -19,6 +20,8 @@ class RemoteCall(Op[T]):
     """A remote child: created when begun; waiting for it frees the worker."""
 
     kind = "rpc"
+    #: Whether beginning it makes a promise.
+    creates = True
 
     def __init__(self, performer: Performer, name: str, path: str, child: NewPromise) -> None:
         super().__init__(performer, name, path)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from durable_celery.calloptions import CallOptions
 from durable_celery.errors import ControlFlow, TimedOut
 from durable_celery.journal import NOTE, Entry
-from durable_celery.op import CallOptions, Op, Performer
+from durable_celery.op import Op, Performer
 from durable_celery.operations.pause import Pause, next_try
 from durable_celery.promise import Outcome, State
 from durable_celery.retry import NEVER, RetryPolicy

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from durable_celery.calloptions import CallOptions
 from durable_celery.errors import IdConflict
 from durable_celery.journal import Entry
 from durable_celery.newpromise import NewPromise
-from durable_celery.op import CallOptions, Performer, TaskCallText, Tasks
+from durable_celery.op import Performer, TaskCallText, Tasks
 from durable_celery.operations.rpc import RemoteCall
 from durable_celery.store import Created
 

@@ -12,6 +12,7 @@ from durable_celery.serde.annotations import annotations_of as annotations_of
 from durable_celery.serde.base import BytesSerde as BytesSerde
 from durable_celery.serde.base import JsonSerde as JsonSerde
 from durable_celery.serde.base import Serde as Serde
+from durable_celery.serde.kept import chosen_serde as chosen_serde
 from durable_celery.serde.kept import pack as pack
 from durable_celery.serde.kept import schema_of as schema_of
 from durable_celery.serde.kept import unpack as unpack

@@ -7,7 +7,7 @@ from typing import Any
 
 from durable_celery.errors import DurableError, InvalidValue, NotSerializable
 from durable_celery.serde.base import JsonSerde, Serde, kind_of
-from durable_celery.serde.typed import TypedSerde
+from durable_celery.serde.typed import TypedSerde, serde_for
 
 
 def pack(serde: Serde[Any], value: Any) -> Any:
@@ -55,3 +55,8 @@ def _writes_json(serde: Serde[Any]) -> bool:
 
 def _name(serde: Serde[Any]) -> str:
     return type(serde).__qualname__
+
+
+def chosen_serde(serde: Serde[Any] | None, annotation: Any = None) -> Serde[Any]:
+    """The serde given, else the one for an annotation, else plain JSON."""
+    return serde or (JsonSerde() if annotation is None else serde_for(annotation))

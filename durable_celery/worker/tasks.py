@@ -12,10 +12,11 @@ from celery.exceptions import ImproperlyConfigured, TaskRevokedError
 from kombu.exceptions import EncodeError
 
 from durable_celery import ids
+from durable_celery.calloptions import CallOptions
 from durable_celery.codec import Codec
 from durable_celery.errors import DurableError, ExecutionFailed, NotExternal, PromiseNotFound
 from durable_celery.newpromise import NewPromise
-from durable_celery.op import CallOptions, TaskCallText
+from durable_celery.op import TaskCallText
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.settings import Settings
 from durable_celery.storage import Storage
