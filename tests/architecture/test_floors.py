@@ -23,7 +23,7 @@ FLOORS = [
     ["calls", "saga", "handler", "runoptions"],
     ["invoking", "handlers"],
     ["context"],
-    ["keyed"],
+    ["keyed", "combining"],
     ["service", "object", "workflow"],
     ["lease", "cancellation", "strands"],
     ["fence"],

@@ -249,7 +249,7 @@ class Rows:
         return tuple(Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas, p.attempt) for p in rows)
 
     def _expire(self, row: Row) -> None:
-        """A settled tree lives as long as its root; those that settle later from then on."""
+        """A settled tree lives as long as its root, and so do external promises that nobody waits for."""
         tree = row.promise.tree
         root = self.by_id.get(tree)
         if root is not None and root.promise.state is State.PENDING:
@@ -258,14 +258,15 @@ class Rows:
         members = list(self.trees[tree]) if row is root else [row.promise.id]
         for member in members:
             other = self.by_id[member]
-            if other.promise.state.settled:
+            idle = not (other.new.function or other.new.canvas or other.awaiters)
+            if other.promise.state.settled or idle:
                 other.expires_at = at
                 heappush(self._expiring, (at, member))
 
     def _forget(self, promise_id: str, row: Row) -> None:
         del self.by_id[promise_id]
-        self.ready.drop(promise_id)
-        self.tend.drop(promise_id)
+        for index in (self.ready, self.tend, self.deadline):
+            index.drop(promise_id)
         if row.promise.access is Access.OWNER:
             self.objects.forget(row.promise.object)
         members = self.trees[row.promise.tree]
