@@ -263,5 +263,5 @@ class Invoking:
 def _of(target: Any, kind: Kind) -> Handler:
     handler = handler_of(target)
     if handler.kind is not kind:
-        raise TypeError(f"{handler.function} is a handler of a {handler.kind}, not of a {kind}")
+        raise TypeError(f"{handler.function} belongs to another kind: {handler.kind}, not {kind}")
     return handler

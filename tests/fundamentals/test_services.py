@@ -432,5 +432,5 @@ class TestDefinitions:
         def h(ctx: Context) -> None:
             ctx.object_call(h, "key").get()
 
-        with pytest.raises(TypeError, match="a service, not of a object|of a service"):
+        with pytest.raises(TypeError, match="another kind: service, not object"):
             bound(durable, service).service(service).h()

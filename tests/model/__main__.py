@@ -28,9 +28,6 @@ def sound(bounds: list[Bound]) -> bool:
     for bound in bounds:
         report = explore(bound.make())
         print(row(bound, report), flush=True)
-        if report.states <= bound.floor:
-            broken = True
-            print(f"NOT EXPLORED: there should be more than {bound.floor:,} states")
         for name, labels in report.broken.items():
             broken = True
             print(f"BROKEN: {name}: {way(labels)}")
