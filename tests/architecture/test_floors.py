@@ -33,6 +33,7 @@ FLOORS = [
     ["steps"],
     ["handle", "start", "promises", "forks"],
     ["invocations"],
+    ["calling"],
     ["stores"],
     ["storage"],
     ["inprocess", "worker"],
