@@ -326,7 +326,7 @@ class TestSteps:
 
         @service.handler()
         async def h(ctx: Context) -> str:
-            options = RunOptions(max_duration=0.2, initial_retry_interval=0.05, retry_interval_factor=3)
+            options = RunOptions(max_duration=0.4, initial_retry_interval=0.05, retry_interval_factor=3)
             try:
                 await ctx.run_typed("call", broken, options)
             except OSError:

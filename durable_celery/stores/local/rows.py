@@ -173,9 +173,9 @@ class Rows:
             self.wake(row)
 
     def parent_of(self, row: Row) -> Row | None:
-        """The row that counts this one as a child: its parent, in the same tree."""
-        own = row.promise.tree == row.promise.id
-        return None if own else self.by_id.get(row.promise.parent)
+        """The row that counts this one as a child: its parent in the same tree, if it is an execution itself."""
+        alone = row.promise.tree == row.promise.id or not row.new.function
+        return None if alone else self.by_id.get(row.promise.parent)
 
     def settle(self, row: Row, state: State, value: str, at: int | None = None) -> None:
         """The one transition out of pending."""

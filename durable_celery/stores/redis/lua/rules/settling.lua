@@ -46,7 +46,7 @@ settle = function(id, state, value, at)
   redis.call('DEL', P .. 'cb:' .. id)
   expire(id, h[4], h[5])
   local parent = h[4] ~= id and h[6]
-  if parent and redis.call('HEXISTS', P .. 'r:' .. parent, 'pc') == 1 then
+  if parent and h[1] ~= '-' and redis.call('HEXISTS', P .. 'r:' .. parent, 'pc') == 1 then
     redis.call('HINCRBY', P .. 'r:' .. parent, 'pc', -1)
   end
   for i = 1, #awaiters, 2 do
