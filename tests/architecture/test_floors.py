@@ -21,6 +21,7 @@ FLOORS = [
     ["op"],
     ["operations", "body"],
     ["calls", "saga", "handler", "runoptions"],
+    ["request"],
     ["invoking", "handlers"],
     ["context"],
     ["keyed", "combining"],

@@ -185,6 +185,23 @@ def test_a_send_goes_on_by_itself_and_can_be_attached_to(durable: Durable, style
     assert waiting.result(10) == 2
 
 
+def test_how_it_was_called(durable: Durable) -> None:
+    service = Service("S", tags={"team": "shop"})
+
+    @service.handler(input_serde=Rot13())
+    async def h(ctx: Context, text: str) -> list[Any]:
+        request = ctx.request()
+        return [request.id == ctx.id, request.attempt, dict(request.headers), request.body.decode()]
+
+    assert bound(durable, service).service(service).h("abc") == [True, 1, {"team": "shop"}, "nop"]
+
+    @durable.register
+    def plain(ctx: Context, n: int) -> str:
+        return ctx.request().body.decode()
+
+    assert plain.call("p", 5) == "5"
+
+
 def test_attaching_to_what_does_not_exist(durable: Durable) -> None:
     service = Service("S")
 

@@ -14,6 +14,7 @@ from durable_celery import (
     Durable,
     IdConflict,
     InvalidName,
+    RedisStore,
     Rejected,
     Service,
     Workflow,
@@ -165,6 +166,26 @@ def test_called_from_a_service(durable: Durable) -> None:
         return [started, await ctx.workflow_call(run, "ann", "mail")]
 
     assert bound(durable, workflow, service).service(service).through() == ["Signup:ann:run", "ann mail x"]
+
+
+def test_it_is_kept_as_long_as_its_retention_says(durable: Durable) -> None:
+    workflow = Workflow("W", retention=3600)
+
+    @workflow.main(retention=7200)
+    def run(ctx: WorkflowContext) -> None: ...
+
+    @workflow.handler()
+    def look(ctx: WorkflowSharedContext) -> None: ...
+
+    assert run.__durable_handler__.options.retention_ms == 7_200_000  # type: ignore[attr-defined]
+    assert look.__durable_handler__.options.retention_ms == 3_600_000  # type: ignore[attr-defined]
+    client = bound(durable, workflow)
+    running = client.workflow(workflow, "k").run.send()
+    running.result(5)
+    store = durable.store
+    if isinstance(store, RedisStore):
+        left_ms: Any = store.connection.client.pttl(f"{store.prefix}r:{running.id}")
+        assert 7_100_000 < left_ms <= 7_200_000
 
 
 def test_one_run(durable: Durable) -> None:
