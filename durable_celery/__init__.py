@@ -35,6 +35,7 @@ from durable_celery.errors import (
 )
 from durable_celery.function import Function
 from durable_celery.handle import Handle
+from durable_celery.ingress import app
 from durable_celery.object import ObjectContext, ObjectSharedContext, VirtualObject
 from durable_celery.op import Op
 from durable_celery.promise import Promise, State
@@ -59,6 +60,7 @@ __all__ = [
     "Workflow",
     "WorkflowContext",
     "WorkflowSharedContext",
+    "app",
     # what a body is given
     "Context",
     "Op",

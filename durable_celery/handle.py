@@ -128,9 +128,9 @@ class Handle(Generic[T]):
 
                     unwatch = await asyncio.to_thread(self._store.watch, self.id, hint)
                     continue
-                left_s = self._pause(until_ms, pause_s, promise)
+                pause = self._pause(until_ms, pause_s, promise)
                 try:
-                    await asyncio.wait_for(changed.wait(), left_s)
+                    await asyncio.wait_for(changed.wait(), pause)
                 except TimeoutError:
                     pass
                 changed.clear()

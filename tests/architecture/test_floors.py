@@ -40,6 +40,7 @@ FLOORS = [
     ["inprocess", "worker"],
     ["function"],
     ["durable"],
+    ["ingress"],
     ["dev"],
     ["__init__"],
 ]
@@ -103,6 +104,7 @@ def test_the_page_on_concepts_names_every_room_on_its_floor() -> None:
         ("kombu", {"worker", "codec"}),
         ("msgspec", {"serde"}),
         ("pydantic", {"serde"}),
+        ("starlette", {"ingress"}),
     ],
 )
 def test_libraries_are_spoken_in_their_rooms_only(library: str, rooms: set[str]) -> None:
