@@ -84,7 +84,9 @@ class Direct:
     def _handler(self, request: Request) -> Handler:
         handler = request.handler or self._invocations.find(request.service, request.name)
         if handler.kind is not request.kind:
-            raise TypeError(f"{handler.function} is a handler of a {handler.kind}, not of a {request.kind}")
+            raise TypeError(
+                f"the kind of {handler.service} is {handler.kind}, not {request.kind}: write client.{handler.kind}(…)"
+            )
         if handler.private:
             error = FunctionNotFound(handler.function)
             error.add_note("It is private: only other handlers may call it.")

@@ -123,15 +123,14 @@ def _ended(kind: str, document: dict[str, Any], invocation_id: str, detail: str,
 
 
 def _raised(error: Any, detail: str, status: int) -> Exception:
-    """What the handler raised. Classes of an application are not looked for: TerminalError stands for them."""
+    """What the handler raised; only names travel, and classes of an application are not looked for."""
     error = error if isinstance(error, dict) else {}
     name, message = str(error.get("type", "")), str(error.get("message", detail))
-    ours = name.rpartition(".")[2] if name.startswith("durable_celery.errors") else ""
-    if ours == Rejected.__name__:
+    if name == Rejected.__name__:
         return Rejected(message)
-    if ours == RetryableError.__name__:
+    if name == RetryableError.__name__:
         return RetryableError(message, status)
-    if ours == TerminalError.__name__ or status != _FAULT or not name:
+    if name == TerminalError.__name__ or status != _FAULT or not name:
         return TerminalError(message, status)
     return ExecutionFailed(name, message)
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from durable_celery.calling.request import Request
+from durable_celery.errors import InvalidId
 from durable_celery.handler import JSON, Kind
 from durable_celery.serde import JsonSerde
 
@@ -87,7 +88,7 @@ def _posted(request: Request, suffix: str, *, waits: bool) -> Asked:
     headers: dict[str, bytes] = {}
     content = request.body()
     if request.idempotency_key is not None:
-        headers["idempotency-key"] = request.idempotency_key.encode()
+        headers["idempotency-key"] = _header(request.idempotency_key)
     if content:
         headers |= _typed(_media_type(request))
     once = request.handler is not None and request.handler.is_run
@@ -100,6 +101,14 @@ def _posted(request: Request, suffix: str, *, waits: bool) -> Asked:
         headers=headers,
         waits=waits,
     )
+
+
+def _header(key: str) -> bytes:
+    if not key or key != key.strip() or not key.isprintable():
+        raise InvalidId(
+            f"the idempotency key {key!r} cannot be sent in a header: use printable text without outer spaces"
+        )
+    return key.encode()
 
 
 def _media_type(request: Request) -> str:

@@ -31,6 +31,7 @@ _LONGEST_WAIT_S = 20
 _SLACK_S = 30.0
 #: How long one look may take.
 _LOOKING_S = 2.0
+_WORTH_S = 0.005
 #: Between two looks when a server answers at once that nothing is over.
 _LOOK_S = 0.05
 
@@ -47,6 +48,11 @@ class Deadline:
         """Seconds that are left, not below 0."""
         return math.inf if self._at_ms is None else max(0.0, (self._at_ms - self._clock.monotonic_ms()) / 1000)
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left that is worth a request; sockets' own limits may end a little early."""
+        return self.left_s < _WORTH_S
+
 
 class Flows:
     """The flows of one client. `timeout_ms` is the limit of waits that have no other."""
@@ -62,7 +68,7 @@ class Flows:
         asked = asking.call_of(request)
         answer = yield from _asked(asked, until)
         if answers.pending(answer):
-            if not until.left_s:
+            if until.over:
                 raise _late(asked)
             invocation_id = str(answers.said(answer)["invocationId"])
             return (yield from self._attached(invocation_id, request.handler, until))
@@ -106,7 +112,7 @@ class Flows:
             answer = yield from _asked(asked, until)
             if not answers.pending(answer):
                 return _value(answer, handler, invocation_id)
-            if not until.left_s:
+            if until.over:
                 raise _late(asked)
             yield min(_LOOK_S, until.left_s)
 
@@ -124,7 +130,7 @@ def _asked(asked: Asked, until: Deadline) -> Flow[Answer]:
         answer = yield _timed(asked, until)
         if isinstance(answer, Answer) and not answers.from_between(answer):
             return answer
-        if not until.left_s:
+        if until.over:
             raise _late(asked)
         lost = answer if isinstance(answer, Lost) else Lost("a gateway answered that nobody is there", sent=True)
         reason, sent = lost.reason, sent or lost.sent

@@ -10,6 +10,7 @@ import pytest
 from durable_celery.client import AsyncClient, Client
 from durable_celery.dev.server import EmbeddedRedis
 from durable_celery.ingress import app
+from tests.client.conftest import opened
 from tests.client.server import Server
 from tests.client.shop import Counter, Order, Shop, Signup, double
 from tests.client.stories import *  # noqa: F403
@@ -29,28 +30,25 @@ def server() -> Iterator[Server]:
             made.kill()
 
 
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    made = Loop()
-    yield made
-    made.close()
-
-
-@pytest.fixture(params=["sync", "async", "mounted"])
+@pytest.fixture(params=["sync", "async", "mounted-local", "mounted-redis"])
 def client(request: pytest.FixtureRequest) -> Iterator[object]:
     """A client of each kind, that waits."""
-    if request.param == "sync":
+    kind, _, store = request.param.partition("-")
+    if kind == "sync":
         with Client(request.getfixturevalue("server").url) as made:
             yield made
-        return
-    loop = request.getfixturevalue("loop")
-    if request.param == "async":
-        remote = AsyncClient(request.getfixturevalue("server").url)
+    elif kind == "async":
+        yield from waiting(request, AsyncClient(request.getfixturevalue("server").url))
     else:
-        asgi = app(SERVICES, request.getfixturevalue("durable"))
-        remote = AsyncClient("http://shop/", http=httpx.AsyncClient(transport=httpx.ASGITransport(app=asgi)))
-    yield Waiting(loop, remote)
-    loop.wait(remote.close())
+        with opened(store, request) as durable:
+            http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app(SERVICES, durable)))
+            yield from waiting(request, AsyncClient("http://shop/", http=http))
+
+
+def waiting(request: pytest.FixtureRequest, client: AsyncClient) -> Iterator[object]:
+    loop = request.getfixturevalue("loop")
+    yield Waiting(loop, client)
+    loop.wait(client.close())
 
 
 @pytest.mark.parametrize("key", [".", "..", "a/b", "%2F", "a b?c#d", "ä+&=~@:;"])
