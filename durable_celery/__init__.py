@@ -36,6 +36,7 @@ from durable_celery.errors import (
 )
 from durable_celery.function import Function
 from durable_celery.handle import Handle
+from durable_celery.ingress import app
 from durable_celery.object import ObjectContext, ObjectSharedContext, VirtualObject
 from durable_celery.op import Op
 from durable_celery.promise import Promise, State
@@ -60,6 +61,7 @@ __all__ = [
     "Workflow",
     "WorkflowContext",
     "WorkflowSharedContext",
+    "app",
     "as_completed",
     "gather",
     "select",

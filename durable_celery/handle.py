@@ -128,8 +128,9 @@ class Handle(Generic[T]):
 
                     unwatch = await asyncio.to_thread(self._store.watch, self.id, hint)
                     continue
+                pause = self._pause(until_ms, pause_s, promise)
                 try:
-                    await asyncio.wait_for(changed.wait(), self._pause(until_ms, pause_s, promise))
+                    await asyncio.wait_for(changed.wait(), pause)
                 except TimeoutError:
                     pass
                 changed.clear()

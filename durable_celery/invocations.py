@@ -29,6 +29,10 @@ class Invocations:
             raise FunctionNotFound(f"{service}.{handler}")
         return found.handlers[handler]
 
+    def go_on(self) -> None:
+        """Take up what is unfinished, where handlers are executed in this process."""
+        self._starter().wake()
+
     def accept(
         self,
         handler: Handler,

@@ -70,6 +70,10 @@ class Starter:
                 logger.warning("%s is recorded but could not be published now; a sweep will do it: %s", p.id, error)
         return created
 
+    def wake(self) -> None:
+        """Have executions that are due attempted, where they are executed in this process."""
+        self._publish([])
+
     def record(
         self,
         promise_id: str,

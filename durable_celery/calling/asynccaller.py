@@ -88,7 +88,7 @@ class AsyncCaller(Carrier):
     @overload
     def call(
         self,
-        handler: Callable[[Any, A], Awaitable[R] | Generator[Any, Any, R]],
+        handler: Callable[[Any, A], Awaitable[R]],
         arg: A,
         *,
         key: str = "",
@@ -98,7 +98,26 @@ class AsyncCaller(Carrier):
     @overload
     def call(
         self,
-        handler: Callable[[Any], Awaitable[R] | Generator[Any, Any, R]],
+        handler: Callable[[Any, A], Generator[Any, Any, R]],
+        arg: A,
+        *,
+        key: str = "",
+        idempotency_key: str | None = None,
+        timeout: Time = None,
+    ) -> Awaitable[R]: ...
+    @overload
+    def call(
+        self,
+        handler: Callable[[Any], Awaitable[R]],
+        *,
+        key: str = "",
+        idempotency_key: str | None = None,
+        timeout: Time = None,
+    ) -> Awaitable[R]: ...
+    @overload
+    def call(
+        self,
+        handler: Callable[[Any], Generator[Any, Any, R]],
         *,
         key: str = "",
         idempotency_key: str | None = None,
@@ -132,7 +151,7 @@ class AsyncCaller(Carrier):
     @overload
     def send(
         self,
-        handler: Callable[[Any, A], Awaitable[R] | Generator[Any, Any, R]],
+        handler: Callable[[Any, A], Awaitable[R]],
         arg: A,
         *,
         key: str = "",
@@ -142,7 +161,26 @@ class AsyncCaller(Carrier):
     @overload
     def send(
         self,
-        handler: Callable[[Any], Awaitable[R] | Generator[Any, Any, R]],
+        handler: Callable[[Any, A], Generator[Any, Any, R]],
+        arg: A,
+        *,
+        key: str = "",
+        delay: Time = None,
+        idempotency_key: str | None = None,
+    ) -> Awaitable[AsyncInvocation[R]]: ...
+    @overload
+    def send(
+        self,
+        handler: Callable[[Any], Awaitable[R]],
+        *,
+        key: str = "",
+        delay: Time = None,
+        idempotency_key: str | None = None,
+    ) -> Awaitable[AsyncInvocation[R]]: ...
+    @overload
+    def send(
+        self,
+        handler: Callable[[Any], Generator[Any, Any, R]],
         *,
         key: str = "",
         delay: Time = None,

@@ -85,7 +85,7 @@ class Caller(Carrier):
     @overload
     def call(
         self,
-        handler: Callable[[Any, A], Awaitable[R] | Generator[Any, Any, R]],
+        handler: Callable[[Any, A], Awaitable[R]],
         arg: A,
         *,
         key: str = "",
@@ -95,7 +95,26 @@ class Caller(Carrier):
     @overload
     def call(
         self,
-        handler: Callable[[Any], Awaitable[R] | Generator[Any, Any, R]],
+        handler: Callable[[Any, A], Generator[Any, Any, R]],
+        arg: A,
+        *,
+        key: str = "",
+        idempotency_key: str | None = None,
+        timeout: Time = None,
+    ) -> R: ...
+    @overload
+    def call(
+        self,
+        handler: Callable[[Any], Awaitable[R]],
+        *,
+        key: str = "",
+        idempotency_key: str | None = None,
+        timeout: Time = None,
+    ) -> R: ...
+    @overload
+    def call(
+        self,
+        handler: Callable[[Any], Generator[Any, Any, R]],
         *,
         key: str = "",
         idempotency_key: str | None = None,
@@ -129,7 +148,7 @@ class Caller(Carrier):
     @overload
     def send(
         self,
-        handler: Callable[[Any, A], Awaitable[R] | Generator[Any, Any, R]],
+        handler: Callable[[Any, A], Awaitable[R]],
         arg: A,
         *,
         key: str = "",
@@ -139,7 +158,26 @@ class Caller(Carrier):
     @overload
     def send(
         self,
-        handler: Callable[[Any], Awaitable[R] | Generator[Any, Any, R]],
+        handler: Callable[[Any, A], Generator[Any, Any, R]],
+        arg: A,
+        *,
+        key: str = "",
+        delay: Time = None,
+        idempotency_key: str | None = None,
+    ) -> Invocation[R]: ...
+    @overload
+    def send(
+        self,
+        handler: Callable[[Any], Awaitable[R]],
+        *,
+        key: str = "",
+        delay: Time = None,
+        idempotency_key: str | None = None,
+    ) -> Invocation[R]: ...
+    @overload
+    def send(
+        self,
+        handler: Callable[[Any], Generator[Any, Any, R]],
         *,
         key: str = "",
         delay: Time = None,

@@ -13,6 +13,9 @@ from durable_celery.handle import Handle
 from durable_celery.handler import Handler
 from durable_celery.invocations import Invocations
 from durable_celery.promises import Promises
+from durable_celery.serde import BytesSerde, pack
+
+_BYTES = BytesSerde()
 
 
 class Direct:
@@ -69,7 +72,8 @@ class Direct:
         self.handle(invocation_id).cancel()
 
     def resolve(self, awakeable_id: str, value: Any) -> None:
-        self._promises.resolve(awakeable_id, value)
+        # What a serde of one's own reads is kept as a serde keeps it.
+        self._promises.resolve(awakeable_id, pack(_BYTES, value) if isinstance(value, bytes) else value)
 
     def reject(self, awakeable_id: str, reason: str) -> None:
         self._promises.reject(awakeable_id, reason)
@@ -80,7 +84,9 @@ class Direct:
     def _handler(self, request: Request) -> Handler:
         handler = request.handler or self._invocations.find(request.service, request.name)
         if handler.kind is not request.kind:
-            raise TypeError(f"{handler.function} is a handler of a {handler.kind}, not of a {request.kind}")
+            raise TypeError(
+                f"the kind of {handler.service} is {handler.kind}, not {request.kind}: write client.{handler.kind}(…)"
+            )
         if handler.private:
             error = FunctionNotFound(handler.function)
             error.add_note("It is private: only other handlers may call it.")

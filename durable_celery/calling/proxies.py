@@ -119,7 +119,7 @@ class Carrier(ABC):
         if isinstance(target, str):
             return Proxy(self, Target(kind, target, key, None))
         if not isinstance(target, Handlers):
-            raise TypeError(f"a {kind} is given itself or by name, not as {target!r}")
+            raise TypeError(f"client.{kind}(…) is given one itself or its name, not {target!r}")
         if target.kind is not kind:
-            raise TypeError(f"{target.name} is a {target.kind}, not a {kind}: write client.{target.kind}(…)")
+            raise TypeError(f"the kind of {target.name} is {target.kind}, not {kind}: write client.{target.kind}(…)")
         return Proxy(self, Target(kind, target.name, key, target.handlers))

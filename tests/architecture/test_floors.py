@@ -35,11 +35,13 @@ FLOORS = [
     ["handle", "start", "promises", "forks"],
     ["invocations"],
     ["calling"],
+    ["client"],
     ["stores"],
     ["storage"],
     ["inprocess", "worker"],
     ["function"],
     ["durable"],
+    ["ingress"],
     ["dev"],
     ["__init__"],
 ]
@@ -99,9 +101,11 @@ def test_the_page_on_concepts_names_every_room_on_its_floor() -> None:
         ("celery", {"worker", "durable"}),
         ("redis", {"stores", "dev"}),
         ("flask", set()),
+        ("httpx", {"client"}),
         ("kombu", {"worker", "codec"}),
         ("msgspec", {"serde"}),
         ("pydantic", {"serde"}),
+        ("starlette", {"ingress"}),
     ],
 )
 def test_libraries_are_spoken_in_their_rooms_only(library: str, rooms: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 from durable_celery.calling import AsyncCaller, AsyncInvocation, Bound, Proxy
@@ -17,11 +18,14 @@ class Loop:
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
 
-    def wait(self, awaitable: Any) -> Any:
+    def begin(self, awaitable: Any) -> Future[Any]:
         async def awaited() -> Any:
             return await awaitable
 
-        return asyncio.run_coroutine_threadsafe(awaited(), self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(awaited(), self.loop)
+
+    def wait(self, awaitable: Any) -> Any:
+        return self.begin(awaitable).result(60)
 
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
