@@ -21,6 +21,7 @@ import pytest
 from durable_celery.dev import Program, Supervisor, free_port, log_has
 from tests.acceptance.test_web_programs import accepts, program, until
 
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(__file__).parent / "services"
 #: What the document shows, in its own words; it is printed there without indentation.
 DOCUMENT = {
@@ -79,7 +80,8 @@ SERVERS = {
     "uvicorn": "uvicorn {module}:app --port {port}",
     "hypercorn": "hypercorn {module}:app --bind 127.0.0.1:{port} --workers 0",
 }
-WORKER = "import {module}\napp = {module}.app.celery\n"
+#: The worker that the documentation shows.
+(WORKER,) = re.findall(r"```python\n# worker.py\n(.*?)```", (ROOT / "docs" / "ingress.md").read_text(), re.DOTALL)
 
 
 class Running:
@@ -124,7 +126,7 @@ def running(folder: Path, module: str, server: str, *, store: str = "", broker: 
     serve = SERVERS[server].format(module=module, port=port)
     programs: list[Program] = [program("web", serve, folder, env, folder / "web.log", lambda: accepts(port))]
     if broker:
-        (folder / "worker.py").write_text(WORKER.format(module=module))
+        (folder / "worker.py").write_text(WORKER.replace("greeter", module))
         log = folder / "worker.log"
         work = "celery -A worker worker --concurrency 2 --loglevel info"
         programs.append(program("worker", work, folder, env, log, log_has(log, " ready.")))
