@@ -28,7 +28,7 @@ def app(services: Iterable[Handlers], durable: Durable | None = None, *, max_bod
     try:
         from durable_celery.ingress.application import Ingress  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
-        if error.name != "starlette":
+        if (error.name or "").partition(".")[0] != "starlette":
             raise
         raise ImportError(
             "serving over HTTP needs Starlette: pip install 'durable-celery[asgi]'", name="starlette"

@@ -45,6 +45,7 @@ class Ingress:
         durable.bind(*services)
         self._owns = owns
         self._max_body = max_body
+        self._begun = False
         self._handlers = [each for service in services for each in service.handlers.values() if not each.private]
         self._known = Known(durable, {each.function: each for each in self._handlers})
         self._asgi = Starlette(
@@ -60,7 +61,15 @@ class Ingress:
         return self.durable.app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._asgi(encoded(dict(scope)) if scope["type"] == "http" else scope, receive, send)
+        if scope["type"] == "http":
+            scope = encoded(dict(scope))
+            await self._go_on()  # who mounts an application need not pass its lifespan on
+        await self._asgi(scope, receive, send)
+
+    async def _go_on(self) -> None:
+        if not self._begun:
+            self._begun = True
+            await asyncio.to_thread(self.durable.invocations.go_on)
 
     def _routes(self) -> Iterator[Route]:
         yield _route("GET", "/healthz", _healthy)
@@ -97,7 +106,7 @@ class Ingress:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        await asyncio.to_thread(self.durable.invocations.go_on)
+        await self._go_on()
         yield
         if self._owns:
             await asyncio.to_thread(self.durable.close)

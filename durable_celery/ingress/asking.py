@@ -12,10 +12,10 @@ from durable_celery.errors.problem import Problem
 from durable_celery.handler import JSON
 
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_short = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_short = re.compile(r"(\d{1,15}(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _iso = re.compile(
-    r"P(?:(?P<d>\d+(?:\.\d+)?)D)?(?:T(?=\d)(?:(?P<h>\d+(?:\.\d+)?)H)?(?:(?P<m>\d+(?:\.\d+)?)M)?(?:(?P<s>\d+(?:\.\d+)?)S)?)?",
-    re.IGNORECASE,
+    r"P(?:(?P<d>N)D)?(?:T(?=\d)(?:(?P<h>N)H)?(?:(?P<m>N)M)?(?:(?P<s>N)S)?)?".replace("N", r"\d{1,15}(?:\.\d+)?"),
+    re.IGNORECASE | re.ASCII,
 )
 _preference = re.compile(r'([\w-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s;,"]*)))?')
 #: Ten years: a later beginning is a mistake of units.
