@@ -33,7 +33,7 @@ def tell(stage: Stage) -> None:
     for number, worker in [(20, "one"), (50, "two")]:
         end(running[number])
         stage.kill(worker)
-        print(f"  kill -9 worker {worker}, after transfer {number} and in the middle of others")
+        print(f"  kill -9 worker {worker}, after transfer {number} of {TRANSFERS}")
         stage.start_soon(worker, slots=2)
     for each in running[-20:]:
         each.cancel()
