@@ -53,13 +53,18 @@ async def balance(ctx: ObjectSharedContext) -> int:
 
 @Transfers.handler()
 async def transfer(ctx: Context, order: Order) -> str:
-    await ctx.object_call(withdraw, order.source, order.cents)
-    try:
-        await ctx.object_call(deposit, order.target, order.cents)
-    except TerminalError:
-        await ctx.object_call(give_back, order.source, order.cents)
-        raise
+    saga = ctx.saga()
+    await saga.run(take, order).compensate(put_back, order)
+    await ctx.object_call(deposit, order.target, order.cents)
     return "done"
+
+
+async def take(ctx: Context, order: Order) -> None:
+    await ctx.object_call(withdraw, order.source, order.cents)
+
+
+async def put_back(ctx: Context, order: Order) -> None:
+    await ctx.object_call(give_back, order.source, order.cents)
 
 
 async def _add(ctx: ObjectContext, cents: int) -> int:

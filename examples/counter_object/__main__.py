@@ -8,7 +8,7 @@ from examples.counter_object.flows import Counter, add, durable
 from examples.stage import Stage, expect, perform, until
 
 CLIENTS = 4
-EACH = 15
+EACH = 8
 SUM = CLIENTS * EACH + 1
 
 
@@ -30,6 +30,7 @@ def tell(stage: Stage) -> None:
 
     expect(sorted(answers) == list(range(1, SUM + 1)), f"every number was answered once: {sorted(answers)}")
     print(f"The answers are the numbers from 1 to {SUM}, each once; the addition that was killed got {answers[0]}")
+    expect(durable.get(mine.id).promise().attempt > 1, "my addition was cut off, and taken up again")
     expect(bob.value() == SUM, "the sum is exact")
     print(f"bob is {bob.value()}: nothing was lost, and nothing was added twice")
     print(f"bob is reset at {bob.reset()} and begins anew: {bob.add(1)}; ann is {ann.value()} still")

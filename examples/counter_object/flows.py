@@ -16,7 +16,7 @@ Counter = VirtualObject("Counter")
 @Counter.handler()
 def add(ctx: ObjectContext, n: int) -> int:
     total: int = (ctx.get("total").get() or 0) + n
-    ctx.run("think", time.sleep, 0.05).get()
+    ctx.run("think", time.sleep, 0.1).get()
     ctx.set("total", total)  # written together with the result, or not at all
     return total
 
