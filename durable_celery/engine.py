@@ -22,6 +22,8 @@ from durable_celery.errors import (
     Parking,
     Released,
     Suspended,
+    TerminalError,
+    TimedOut,
 )
 from durable_celery.journal import BODY
 from durable_celery.lease import Keeper
@@ -192,6 +194,8 @@ class Engine:
         except Exception as error:
             attempt.check_open()
             attempt.join()
+            if not isinstance(error, TerminalError) or isinstance(error, Cancelled | TimedOut):
+                attempt.state.discard()
             if isinstance(error, Cancelled) and attempt.cancellation.heeded:
                 return _CANCELLED, None, retry
             return self.codec.failure(error), error, retry
@@ -199,6 +203,7 @@ class Engine:
             if type(error) is not SystemExit:
                 raise
             attempt.join()
+            attempt.state.discard()
             return self.codec.failure(error), error, NEVER
 
     def _call(self, attempt: Attempt, entry: Registered, promise: Promise) -> Any:

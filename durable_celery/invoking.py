@@ -168,10 +168,20 @@ class Invoking:
 
     # Awakeables
 
-    def awakeable(self, serde: Serde[Any] | None = None, type_hint: Any = None) -> tuple[str, Op[Any]]:
-        """An id to hand out, and what to wait for until somebody outside resolves or rejects it under that id."""
+    def awakeable(
+        self, serde: Serde[Any] | None = None, type_hint: Any = None, *, timeout: float | timedelta | None = None
+    ) -> tuple[str, Op[Any]]:
+        """An id to hand out, and what to wait for until somebody outside resolves or rejects it under that id.
+
+        After `timeout` (seconds or timedelta) nobody can any more, and whoever waits is raised TimedOut.
+        """
         chosen, path = chosen_serde(serde, type_hint), self._next()
-        child = NewPromise(id=f"awk_{secrets.token_urlsafe(16)}", parent=self.info.id, tree=self.info.tree)
+        child = NewPromise(
+            id=f"awk_{secrets.token_urlsafe(16)}",
+            parent=self.info.id,
+            tree=self.info.tree,
+            timeout_ms=None if timeout is None else clock.to_ms(timeout),
+        )
         op = Awakeable(self._performer, path, child, lambda value: unpack(chosen, value))
         self._made(op)
         op.begin()
@@ -250,9 +260,14 @@ class Invoking:
         return self._asked(kind, told, settle, path)
 
     def _asked(
-        self, kind: str, name: str, question: Question, path: str | None = None, serde: Serde[Any] = _JSON
+        self,
+        kind: str,
+        name: str,
+        question: Question,
+        path: str = "",
+        convert: Callable[[Any], Any] = lambda answer: answer,
     ) -> Ask:
-        op = Ask(self._performer, kind, name, path or self._next(), question, lambda value: unpack(serde, value))
+        op = Ask(self._performer, kind, name, path or self._next(), question, convert)
         self._made(op)
         op.begin()
         op.mark_awaited()

@@ -11,7 +11,7 @@ from durable_celery.handler import key_of
 from durable_celery.op import Op
 from durable_celery.operations.state import Known
 from durable_celery.serde import Serde, chosen_serde, pack, unpack
-from durable_celery.store import Change
+from durable_celery.store import Change, Store
 
 
 class KeyedContext(Context):
@@ -21,10 +21,15 @@ class KeyedContext(Context):
         """The key that this call is for."""
         return key_of(self._object)
 
-    def get(self, name: str, serde: Serde[Any] | None = None, type_hint: Any = None) -> Op[Any]:
-        """The value under a name in the state, None when there is none; as `type_hint` or `serde` says."""
+    def get(self, name: str, serde: Serde[Any] | None = None, type_hint: Any = None, *, default: Any = None) -> Op[Any]:
+        """The value under a name in the state, as `type_hint` or `serde` says; `default` when there is none."""
         chosen, decode = chosen_serde(serde, type_hint), self._performer.codec.decode
-        return self._asked("get", name, lambda store: decode(store.state(self._object).get(name, "")), serde=chosen)
+
+        def look(store: Store) -> Any:
+            text = store.state(self._object).get(name)
+            return [] if text is None else [decode(text)]
+
+        return self._asked("get", name, look, convert=lambda found: unpack(chosen, found[0]) if found else default)
 
     def state_keys(self) -> Op[list[str]]:
         """The names in the state, sorted."""
@@ -40,10 +45,10 @@ class KeyedContext(Context):
 class Writing(KeyedContext):
     """The only one to change the state, whose reads need no record."""
 
-    def get(self, name: str, serde: Serde[Any] | None = None, type_hint: Any = None) -> Op[Any]:
-        """The value under a name in the state, None when there is none; as `type_hint` or `serde` says."""
+    def get(self, name: str, serde: Serde[Any] | None = None, type_hint: Any = None, *, default: Any = None) -> Op[Any]:
+        """The value under a name in the state, as `type_hint` or `serde` says; `default` when there is none."""
         text = self._performer.state.get(self._checked(name))
-        value = None if text is None else unpack(chosen_serde(serde, type_hint), self._performer.codec.decode(text))
+        value = default if text is None else unpack(chosen_serde(serde, type_hint), self._performer.codec.decode(text))
         return Known(self._performer, name, value)
 
     def state_keys(self) -> Op[list[str]]:

@@ -16,6 +16,7 @@ class State:
 
     def __init__(self, access: Access, known: dict[str, str]) -> None:
         self.access = access
+        self._known = dict(known)
         self._now = dict(known)
         self._changed: dict[str, str | None] = {}
 
@@ -35,6 +36,12 @@ class State:
                 self._now.pop(name, None)
             else:
                 self._now[name] = text
+
+    def discard(self) -> None:
+        """Forget what an exclusive call has changed: it did not come to an end that its handler meant."""
+        if self.access is Access.EXCLUSIVE:
+            self._now = dict(self._known)
+            self._changed.clear()
 
     def unwritten(self) -> list[Change]:
         """The changes that go with the result of an exclusive call."""

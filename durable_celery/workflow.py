@@ -80,10 +80,10 @@ class WorkflowSharedContext(KeyedContext):
             try:
                 found = store.get(new.id)
             except PromiseNotFound:
-                return None
-            return codec.unwrap(Outcome(found.state, found.value), new.id) if found.state.settled else None
+                return []
+            return [codec.unwrap(Outcome(found.state, found.value), new.id)] if found.state.settled else []
 
-        return self._asked("peek", name, peek, serde=serde)
+        return self._asked("peek", name, peek, convert=lambda found: unpack(serde, found[0]) if found else None)
 
     def _new(self, name: str) -> NewPromise:
         """Below the run, whether that has begun or not: it is kept as long, and cancelled with it."""

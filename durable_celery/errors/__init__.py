@@ -174,15 +174,19 @@ class Rejected(DurableError):
     """Raised where an external promise is waited for that was rejected with a message instead of an exception."""
 
 
-class Cancelled(OfPromise):
+class Cancelled(OfPromise, TerminalError):
     """Raised where the result of a cancelled promise is asked for."""
+
+    status_code = 410
 
     def __str__(self) -> str:
         return f"{self.promise_id!r} was cancelled"
 
 
-class TimedOut(OfPromise):
+class TimedOut(OfPromise, TerminalError):
     """Raised where the result of a promise is asked for whose deadline has passed."""
+
+    status_code = 504
 
     def __str__(self) -> str:
         return f"{self.promise_id!r} was not settled before its deadline"

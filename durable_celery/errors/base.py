@@ -11,5 +11,5 @@ class OfPromise(DurableError):
     """The root of errors that are about one promise and say no more than its id."""
 
     def __init__(self, promise_id: str) -> None:
-        super().__init__(promise_id)
+        Exception.__init__(self, promise_id)
         self.promise_id = promise_id

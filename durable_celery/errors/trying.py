@@ -10,13 +10,19 @@ from durable_celery.errors.base import DurableError
 class TerminalError(DurableError):
     """Raise it to fail for good: no policy retries it. `status_code` is what an HTTP caller is answered."""
 
+    status_code: int = 500
+
     def __init__(self, message: str = "", status_code: int = 500) -> None:
         super().__init__(message, status_code)
-        self.message = message
         self.status_code = status_code
 
+    @property
+    def message(self) -> str:
+        """What happened."""
+        return str(self)
+
     def __str__(self) -> str:
-        return self.message
+        return str(self.args[0])
 
 
 class RetryLater(DurableError):

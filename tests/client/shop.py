@@ -76,10 +76,10 @@ async def secret(ctx: Context) -> str:
 
 
 @Shop.handler()
-async def patient(ctx: Context) -> Any:
-    """Waits for an awakeable whose id it leaves at the counter of its own id."""
+async def patient(ctx: Context, where: str = "ids") -> Any:
+    """Waits for an awakeable whose id it leaves at a counter."""
     awakeable, answer = ctx.awakeable()
-    await ctx.object_call(leave, "ids", awakeable)
+    await ctx.object_call(leave, where, awakeable)
     return await answer
 
 

@@ -178,8 +178,9 @@ def test_a_workflow_runs_once_for_each_key(client) -> None:
 
 
 def awakeable_of(client) -> tuple[Any, str]:
-    sent = client.send(patient)
-    while (left := client.object(Counter, "ids").taken()) is None:
+    where = uuid.uuid4().hex
+    sent = client.send(patient, where)
+    while (left := client.object(Counter, where).taken()) is None:
         pass
     return sent, left
 

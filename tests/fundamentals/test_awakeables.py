@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from durable_celery import AlreadySettled, Context, Durable, PromiseNotFound, Rejected, Service
+from durable_celery import AlreadySettled, Context, Durable, PromiseNotFound, Rejected, Service, TerminalError
 from tests.fundamentals.styles import Style
 from tests.fundamentals.test_every_style import until
 from tests.fundamentals.test_services import Order, bound
@@ -106,3 +106,21 @@ def test_its_value_by_type(durable: Durable) -> None:
         return str((await order).customer)
 
     assert bound(durable, service).service(service).typed() == "ann"
+
+
+def test_one_with_a_deadline(durable: Durable) -> None:
+    service, handed_out = Service("S"), []
+
+    @service.handler()
+    async def pay(ctx: Context) -> str:
+        awakeable_id, paid = ctx.awakeable(timeout=0.2)
+        handed_out.append(awakeable_id)
+        try:
+            await paid
+        except TerminalError as late:
+            return f"{type(late).__name__} {late.status_code}"
+        return "paid"
+
+    assert bound(durable, service).service(service).pay() == "TimedOut 504"
+    with pytest.raises(AlreadySettled):
+        durable.promises.resolve(handed_out[0], "too late", strict=True)

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from durable_celery import (
+    Cancelled,
     Context,
     DeadlockError,
     Durable,
     DurableError,
+    ExecutionFailed,
     ObjectContext,
     ObjectSharedContext,
+    RetryPolicy,
     Service,
     TerminalError,
     VirtualObject,
@@ -172,7 +175,7 @@ def test_values_of_the_state_by_type(durable: Durable) -> None:
     assert bound(durable, bag).object(bag, "ann").put({"item": "tea", "amount": 1}) == {"item": "tea", "amount": 1}
 
 
-def test_what_a_failed_handler_changed_is_written_with_its_error(durable: Durable) -> None:
+def test_what_a_handler_changed_is_written_with_a_terminal_error(durable: Durable) -> None:
     account = VirtualObject("Account")
 
     @account.handler()
@@ -183,6 +186,75 @@ def test_what_a_failed_handler_changed_is_written_with_its_error(durable: Durabl
     with pytest.raises(TerminalError, match="not enough"):
         bound(durable, account).object(account, "ann").withdraw(5)
     assert durable.store.state("Account/ann") == {"refused": "5"}
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit])
+def test_nothing_of_one_that_failed_otherwise_is_written(durable: Durable, error: type[BaseException]) -> None:
+    account = VirtualObject("Account")
+
+    @account.handler()
+    async def half(ctx: ObjectContext) -> None:
+        ctx.set("half", "done")
+        raise error("by accident")
+
+    with pytest.raises((ZeroDivisionError, ExecutionFailed)):
+        bound(durable, account).object(account, "ann").half()
+    assert durable.store.state("Account/ann") == {}
+
+
+def test_a_try_that_failed_leaves_nothing_to_the_next(durable: Durable) -> None:
+    tries, bag = [], VirtualObject("Bag")
+
+    @bag.handler(retry=RetryPolicy(max_attempts=2, initial=0.01))
+    async def fill(ctx: ObjectContext) -> list[str]:
+        tries.append(1)
+        ctx.set(f"try {len(tries)}", True)
+        if len(tries) == 1:
+            raise OSError("busy")
+        return await ctx.state_keys()
+
+    assert bound(durable, bag).object(bag, "ann").fill() == ["try 2"]
+    assert durable.store.state("Bag/ann") == {"try 2": "true"}
+
+
+def test_a_handler_that_does_not_finish_what_was_cancelled_below_it_changes_nothing(durable: Durable) -> None:
+    ids, account, service = [], VirtualObject("Account"), Service("Slow")
+
+    @service.handler()
+    async def slow(ctx: Context) -> None:
+        ids.append(ctx.id)
+        await ctx.promise()
+
+    @account.handler()
+    async def half(ctx: ObjectContext) -> None:
+        ctx.set("half", "done")
+        await ctx.service_call(slow)
+
+    sent = bound(durable, account, service).object(account, "ann").half.send()
+    until(lambda: ids, "the call below")
+    durable.cancel(ids[0], grace=0)
+    with pytest.raises(TerminalError) as raised:  # as Restate has it
+        sent.result(10)
+    assert isinstance(raised.value, Cancelled)
+    assert durable.store.state("Account/ann") == {}
+
+
+def test_a_default_for_what_is_not_there(durable: Durable) -> None:
+    bag = VirtualObject("Bag")
+
+    @bag.handler()
+    async def fill(ctx: ObjectContext) -> int:
+        count: int = await ctx.get("n", type_hint=int, default=0)
+        ctx.set("n", count + 1)
+        return count + 1
+
+    @bag.handler(kind="shared")
+    async def look(ctx: ObjectSharedContext) -> list[Any]:
+        return [await ctx.get("n", type_hint=int), await ctx.get("m", type_hint=int, default=7), await ctx.get("m")]
+
+    client = bound(durable, bag).object(bag, "ann")
+    assert (client.fill(), client.fill()) == (1, 2)
+    assert client.look() == [2, 7, None]
 
 
 def test_nothing_of_a_cancelled_one_is_written_and_the_next_has_its_turn(durable: Durable) -> None:
