@@ -1,5 +1,6 @@
 """Durable execution for the Celery and Redis you already run."""
 
+from durable_celery.combining import as_completed, gather, select, wait_completed
 from durable_celery.context import Context
 from durable_celery.durable import Durable
 from durable_celery.errors import (
@@ -61,6 +62,10 @@ __all__ = [
     "WorkflowContext",
     "WorkflowSharedContext",
     "app",
+    "as_completed",
+    "gather",
+    "select",
+    "wait_completed",
     # what a body is given
     "Context",
     "Op",

@@ -14,6 +14,7 @@ from durable_celery.clock import Clock
 from durable_celery.codec import Codec
 from durable_celery.errors import (
     Abandoned,
+    AlreadySettled,
     Cancelled,
     ControlFlow,
     HistoryTooLong,
@@ -187,7 +188,7 @@ class Attempt:
             self._block(op, op.ready)
         try:
             return op.take()
-        except Cancelled:  # a child of it was cancelled before it
+        except (Cancelled, AlreadySettled):  # a child of it was cancelled before it
             self._heed(op)
             raise
 

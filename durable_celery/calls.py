@@ -41,6 +41,7 @@ class Info:
     object: str = ""
     access: Access = Access.SHARED
     held: str = ""
+    args: str = "[[],{}]"
 
     @property
     def holding(self) -> list[str]:

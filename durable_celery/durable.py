@@ -11,6 +11,7 @@ from typing import Any, TypeVar, Unpack, overload
 from celery import Celery
 
 from durable_celery import ids
+from durable_celery.calling import Clients
 from durable_celery.codec import Codec
 from durable_celery.errors import DurableError, InvalidName
 from durable_celery.forks import Forks
@@ -34,7 +35,7 @@ from durable_celery.worker.tasks import CeleryTasks
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Durable:
+class Durable(Clients):
     """Durable execution for a Celery application, or without one in this process.
 
     `Durable(app)` keeps promises in the Redis named by `durable_store_url`, else

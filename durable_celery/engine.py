@@ -230,6 +230,7 @@ class Engine:
             object=promise.object,
             access=promise.access,
             held=promise.held,
+            args=promise.args,
         )
 
     def _publish(self, ready: Sequence[Ready]) -> None:

@@ -18,6 +18,7 @@ from durable_celery.operations.ask import Ask, Question, settled
 from durable_celery.operations.call import Attached, HandlerCall, Sent
 from durable_celery.operations.promise import Awakeable
 from durable_celery.promise import Access, State
+from durable_celery.request import Request, request_of
 from durable_celery.runoptions import RunOptions
 from durable_celery.serde import JsonSerde, Serde, chosen_serde, pack, unpack
 from durable_celery.store import Store
@@ -121,6 +122,10 @@ class Invoking:
         """Have a handler called by its name; as `generic_call`."""
         found = self._named(service, handler)
         return self._send(found, key, found.packed_bytes(arg), send_delay, idempotency_key, packed=True)
+
+    def request(self) -> Request:
+        """How this execution was called: its id, its argument as bytes, its tags as headers, which attempt it is."""
+        return request_of(self._performer, self.info)
 
     # Steps with a name
 
@@ -263,5 +268,5 @@ class Invoking:
 def _of(target: Any, kind: Kind) -> Handler:
     handler = handler_of(target)
     if handler.kind is not kind:
-        raise TypeError(f"{handler.function} is a handler of a {handler.kind}, not of a {kind}")
+        raise TypeError(f"{handler.function} belongs to another kind: {handler.kind}, not {kind}")
     return handler

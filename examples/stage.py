@@ -107,7 +107,7 @@ def expect(truth: object, sentence: str) -> None:
         raise RuntimeError(sentence)
 
 
-def until(look: Callable[[], T], what: str, seconds: float = 15.0) -> T:
+def until(look: Callable[[], T], what: str, seconds: float = 30.0) -> T:
     """What `look` gives as soon as that is true."""
     end = time.monotonic() + seconds
     while not (seen := look()):

@@ -17,7 +17,7 @@ def tell(stage: Stage) -> None:
     stage.start("one", app="examples.migrate_from_chain.before")
     print("  a new worker is up")
     # What is sent now is done after everything that the broker still has.
-    before.download.delay("later").get(timeout=15)
+    before.download.delay("later").get(timeout=30)
     until(lambda: stage.messages() == 0, "the broker is empty")
     print(f"  the broker has 0 messages for it, no step begins again, and its state is {chained.state}, for ever")
     expect(did()[:3] == ["download begins", "download done", "transcode begins"], f"it ran so far: {did()}")
@@ -33,7 +33,7 @@ def tell(stage: Stage) -> None:
     stage.start("one", app="examples.migrate_from_chain.after")
     began = time.monotonic()
     print("  a new worker is up")
-    print(f"  {handle.result(15)}, {time.monotonic() - began:.1f} s later")
+    print(f"  {handle.result(30)}, {time.monotonic() - began:.1f} s later")
     print(f"  what ran: {', '.join(did())}")
     cut_off = ["transcode begins"]
     whole = [f"{what} {when}" for what in ("download", "transcode", "publish") for when in ("begins", "done")]

@@ -9,9 +9,9 @@ import pytest
 from durable_celery.clock import ManualClock
 from durable_celery.errors import PromiseNotFound
 from durable_celery.newpromise import DEFAULT_RETENTION_MS
-from durable_celery.store import Creation, Store
+from durable_celery.store import Creation, Group, Store
 from durable_celery.stores import LocalStore
-from tests.contract.stories import DONE, begin, child, claim, execution, external, finish, settle, spawn
+from tests.contract.stories import DONE, begin, child, claim, execution, external, finish, on, settle, spawn
 
 HOUR = 3_600_000
 KeptFor = Callable[[str], int | None]
@@ -44,6 +44,20 @@ class TestRetention:
 
         assert before is None
         assert kept_for("root.1") == pytest.approx(kept_for("root"), abs=5) == pytest.approx(HOUR, abs=2_000)
+
+    def test_an_external_child_that_nobody_settled_goes_with_its_root(self, store: Store, kept_for: KeptFor) -> None:
+        root = begin(store, "root", retention_ms=HOUR)
+        spawn(store, root.hold, 0, "1", ">", external("root.1", parent="root", tree="root"))
+        spawn(store, root.hold, 1, "2", ">", external("root.2", parent="root", tree="root"))
+        other = begin(store, "other")
+        store.suspend(other.hold, 0, [Group((on("1", "root.2"),), 1)])
+        before = kept_for("root.1")
+
+        store.fulfil(root.hold, 2, DONE)
+
+        assert before is None
+        assert kept_for("root.1") == pytest.approx(HOUR, abs=2_000)
+        assert kept_for("root.2") is None, "somebody waits for it"
 
     def test_a_child_that_outlives_its_root_is_kept_from_its_own_end_on(self, store: Store, kept_for: KeptFor) -> None:
         root = begin(store, "root", retention_ms=HOUR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from durable_celery import AlreadySettled, VirtualObject, Workflow
 from durable_celery.promise import State
 from tests.invariants import written
 from tests.simulation.ledger import ACTOR, LEDGER, did
@@ -210,6 +211,66 @@ def mixed(ctx):
     return (yield ctx.run(step, "behind", [answer, inside]))
 
 
+# Virtual objects and workflows
+
+Counter, Signup = VirtualObject("Counter"), Workflow("Signup")
+
+
+@Counter.handler()
+def add(ctx, n: int) -> Any:
+    before = (yield ctx.get("total")) or 0
+    ctx.set("total", before + n)
+    ctx.set(str(n), (yield ctx.run(step, f"add {n}", n)))
+    return [before + n, (yield ctx.state_keys())]
+
+
+@Counter.handler(kind="shared")
+async def total(ctx) -> Any:
+    seen = await ctx.get("total")
+    await ctx.run(step, "look")
+    return seen
+
+
+async def counting(ctx):
+    """Three changes of one key, the last two asked for at once, and a look at the sum."""
+    first = await ctx.object_call(add, "k", 1)
+    second, third = await ctx.gather(ctx.object_call(add, "k", 2), ctx.object_call(add, "k", 3))
+    return [first, second, third, await ctx.object_call(total, "k")]
+
+
+@Signup.main()
+async def run(ctx, mail: str) -> Any:
+    ctx.set("step", "mailed")
+    await ctx.run(step, "mail")
+    clicked = await ctx.promise("clicked").value()
+    ctx.set("step", "over")
+    return [mail, clicked, await ctx.get("step")]
+
+
+@Signup.handler()
+def click(ctx, secret: str) -> Any:
+    try:
+        yield ctx.promise("clicked").resolve(secret)
+    except AlreadySettled:
+        pass  # somebody outside was first
+    return (yield ctx.promise("clicked").peek())
+
+
+def signing_up(ctx):
+    """A workflow that is started, told something, and waited for."""
+    started = yield ctx.workflow_send(run, "ann", "a@b").invocation_id()
+    peeked = yield ctx.workflow_call(click, "ann", "s3cret")
+    return [started, peeked, (yield ctx.workflow_call(run, "ann", "a@b"))]
+
+
+async def waking(ctx):
+    """An awakeable that is resolved by the one who waits for it."""
+    awakeable_id, answer = ctx.awakeable()
+    await ctx.run(step, "hand out")
+    await ctx.resolve_awakeable(awakeable_id, "yes")
+    return await answer
+
+
 SHAPES = (
     Shape(
         name="sequence",
@@ -258,4 +319,22 @@ SHAPES = (
         value="OutOfStock: ('tea', 0)",
         steps=5,
     ),
+    # Virtual objects and workflows
+    Shape(
+        name="counting",
+        functions=(counting,),
+        services=(Counter,),
+        value=[[1, ["1", "total"]], [3, ["1", "2", "total"]], [6, ["1", "2", "3", "total"]], 6],
+        steps=4,
+    ),
+    Shape(
+        name="signing up",
+        functions=(signing_up,),
+        services=(Signup,),
+        value=["Signup:ann:run", "s3cret", ["a@b", "s3cret", "over"]],
+        outside="s3cret",
+        steps=1,
+        sequential=False,
+    ),
+    Shape(name="waking", functions=(waking,), value="yes", steps=1),
 )

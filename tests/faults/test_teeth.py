@@ -24,7 +24,7 @@ from tests.simulation.world import Shape, World
 class UnfencedCheckpoint(LocalStore):
     """Writes whoever asks."""
 
-    def checkpoint(self, hold, cursor, entries) -> None:
+    def checkpoint(self, hold, cursor, entries, changes=()) -> None:
         with self._verb() as rows:
             rows.write(rows.by_id[hold.id], list(entries))
 
@@ -32,8 +32,8 @@ class UnfencedCheckpoint(LocalStore):
 class CompactingStore(LocalStore):
     """Throws a result away once the next one is there."""
 
-    def checkpoint(self, hold, cursor, entries) -> None:
-        super().checkpoint(hold, cursor, entries)
+    def checkpoint(self, hold, cursor, entries, changes=()) -> None:
+        super().checkpoint(hold, cursor, entries, changes)
         journal = self._rows.by_id[hold.id].journal
         journal.update(dict.fromkeys(list(journal)[:-1], ""))
 
@@ -41,7 +41,7 @@ class CompactingStore(LocalStore):
 class UnfencedSettlement(LocalStore):
     """Settles whoever asks."""
 
-    def fulfil(self, hold, cursor, outcome, entries=()):
+    def fulfil(self, hold, cursor, outcome, entries=(), changes=()):
         with self._verb() as rows:
             rows.settle(rows.by_id[hold.id], outcome.state, outcome.value)
             return rows.publishable()
@@ -61,9 +61,9 @@ class ClaimsAnything(LocalStore):
 class ForgetsWhoWaits(LocalStore):
     """Settles, and wakes nobody."""
 
-    def fulfil(self, hold, cursor, outcome, entries=()):
+    def fulfil(self, hold, cursor, outcome, entries=(), changes=()):
         self._rows.by_id[hold.id].awaiters.clear()
-        return super().fulfil(hold, cursor, outcome, entries)
+        return super().fulfil(hold, cursor, outcome, entries, changes)
 
 
 class NeverLapses(LocalStore):
@@ -115,6 +115,30 @@ class KeepsToken(LocalStore):
         return found
 
 
+class LetsEverybodyIn(LocalStore):
+    """An object whose calls do not wait for each other."""
+
+    def __init__(self, clock=None) -> None:
+        super().__init__(clock)
+        self._rows.objects.turn = lambda call: True
+
+
+class ForgetsTheNext(LocalStore):
+    """Nobody's turn comes when one has ended."""
+
+    def __init__(self, clock=None) -> None:
+        super().__init__(clock)
+        leave = self._rows.objects.leave
+        self._rows.objects.leave = lambda call: leave(call) and None
+
+
+class LosesState(LocalStore):
+    """Writes a result without what the handler changed."""
+
+    def fulfil(self, hold, cursor, outcome, entries=(), changes=()):
+        return super().fulfil(hold, cursor, outcome, entries)
+
+
 STORES = {
     UnfencedCheckpoint: "a stale token changes nothing",
     CompactingStore: "a journal entry is written once",
@@ -125,6 +149,9 @@ STORES = {
     NeverRepublishes: "every execution comes to its end",
     SuspendsBlindly: "every execution comes to its end",
     KeepsToken: "only a claim acquires",
+    LetsEverybodyIn: "one exclusive call of an object has its turn",
+    ForgetsTheNext: "one exclusive call of an object has its turn",
+    LosesState: "the outcome is the right one",
 }
 
 

@@ -99,21 +99,22 @@ def test_a_loser_that_ends_while_the_result_is_written_does_not_hold_it_up(
     durable: Durable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over, recorded = threading.Event(), threading.Event()
-    fulfil, checkpoint = durable.store.fulfil, durable.store.checkpoint
+    kind: Any = type(durable.store)
+    fulfil, checkpoint = kind.fulfil, kind.checkpoint
 
-    def fulfil_late(*args: Any) -> Any:
+    def fulfil_late(*args: Any, **kwargs: Any) -> Any:
         over.set()
         recorded.wait(0.3)
-        return fulfil(*args)
+        return fulfil(*args, **kwargs)
 
-    def checkpoint_seen(*args: Any) -> Any:
-        answer = checkpoint(*args)
+    def checkpoint_seen(*args: Any, **kwargs: Any) -> Any:
+        answer = checkpoint(*args, **kwargs)
         if over.is_set():
             recorded.set()
         return answer
 
-    monkeypatch.setattr(durable.store, "fulfil", fulfil_late)
-    monkeypatch.setattr(durable.store, "checkpoint", checkpoint_seen)
+    monkeypatch.setattr(kind, "fulfil", fulfil_late)
+    monkeypatch.setattr(kind, "checkpoint", checkpoint_seen)
 
     @durable.register
     def body(ctx: Context) -> str:

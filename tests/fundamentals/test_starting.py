@@ -115,6 +115,8 @@ def test_waiting_has_an_end_and_a_cancelled_one_says_so(durable: Durable) -> Non
     handle = body.run("c-1")
     with pytest.raises(TimeoutError):
         handle.result(timeout=0.1)
+    with pytest.raises(TimeoutError, match="not settled in the time given"):
+        asyncio.run(asyncio.wait_for(handle.wait(timeout=0.1), 30))
     handle.cancel()
     with pytest.raises(Cancelled):
         handle.result(timeout=5)

@@ -12,7 +12,7 @@ from durable_celery.engine import Departure, Engine
 from durable_celery.journal import Entry
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.registry import Registry
-from durable_celery.store import Claimed, Hold
+from durable_celery.store import Change, Claimed, Hold
 from tests.simulation.world import LEASE_MS, QuietKeeper
 
 
@@ -33,14 +33,18 @@ class Recording:
         hold = Hold(promise_id, "1:recorded", lease_ms)
         return Claimed(hold, self.promise, dict(self.journal), self.cursor, 1_750_000_000_000)
 
-    def checkpoint(self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]]) -> None:
+    def checkpoint(
+        self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]], changes: Sequence[Change] = ()
+    ) -> None:
+        assert not changes, "nothing of the corpus has a state"
         assert cursor == self.cursor
         for path, entry in entries:
             assert path not in self.journal
             self.journal[path] = entry
             self.written.append(path)
 
-    def fulfil(self, hold: Hold, cursor: int, outcome: Outcome) -> tuple[()]:
+    def fulfil(self, hold: Hold, cursor: int, outcome: Outcome, *, changes: Sequence[Change] = ()) -> tuple[()]:
+        assert not changes, "nothing of the corpus has a state"
         assert cursor == self.cursor
         self.outcome = outcome
         return ()

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from durable_celery.errors import LeaseLost
-from durable_celery.promise import Phase, Promise, State
+from durable_celery.promise import Access, Phase, Promise, State
 from tests.simulation.benches import Row, Snapshot
 
 #: Verbs that only the holder of a lease may call.
@@ -24,6 +24,9 @@ _BIRTH = [
     "tree",
     "tags",
     "mirror",
+    "object",
+    "access",
+    "held",
     "key_for_create",
     "created_at",
     "not_before_at",
@@ -50,6 +53,7 @@ def check(verb: str, args: tuple[Any, ...], answer: Any, before: Snapshot, after
         _record(old.promise, new.promise)
         _epoch(verb, args, old, new)
     _indexes(after)
+    _turns(after)
 
 
 def _entries(promise_id: str, old: Row, new: Row) -> None:
@@ -105,6 +109,17 @@ def _indexes(after: Snapshot) -> None:
     for promise_id, row in after.rows.items():
         if row.promise.phase is Phase.SUSPENDED and promise_id not in waited_for and not row.timers:
             raise Violation("whoever is suspended will be woken by something", promise_id)
+
+
+def _turns(after: Snapshot) -> None:
+    """Of the exclusive calls of an object that have been put into its mailbox, one has its turn."""
+    for object in {row.promise.object for row in after.rows.values() if row.promise.access is Access.EXCLUSIVE}:
+        calls = [row.promise for row in after.rows.values() if row.promise.object == object]
+        pending = [call for call in calls if call.access is Access.EXCLUSIVE and not call.state.settled]
+        delayed = [call for call in pending if call.not_before_at is not None and call.attempt == 0]
+        turns = [call.id for call in pending if call.phase is not Phase.QUEUED and call not in delayed]
+        if len(turns) > 1 or (not turns and any(call.phase is Phase.QUEUED for call in pending)):
+            raise Violation("one exclusive call of an object has its turn", object, turns)
 
 
 def _fence(verb: str, args: tuple[Any, ...], answer: Any, before: Snapshot, after: Snapshot) -> None:

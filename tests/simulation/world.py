@@ -17,6 +17,7 @@ from typing import Any
 from durable_celery.codec import Codec
 from durable_celery.engine import Departure, Engine, Left
 from durable_celery.errors import AlreadySettled, LeaseLost
+from durable_celery.handlers import Handlers
 from durable_celery.lease import Keeper, Lease
 from durable_celery.promise import Phase, Promise, State
 from durable_celery.promises import Promises
@@ -52,6 +53,7 @@ class Shape:
     outside: Any = None
     steps: int | None = None
     sequential: bool = True
+    services: tuple[Handlers, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -93,6 +95,9 @@ class World:
         self.codec, self.registry = Codec(), Registry()
         for fn in self.shape.functions:
             self.registry.add(Registered(name_of(fn), 1, fn))
+        for service in self.shape.services:
+            for registered in service.registrations():
+                self.registry.add(registered)
         self.injector = Faults(self, self.faults)
         self.messages: deque[str] = deque()
         self.departures: list[Left] = []

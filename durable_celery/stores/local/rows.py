@@ -173,9 +173,9 @@ class Rows:
             self.wake(row)
 
     def parent_of(self, row: Row) -> Row | None:
-        """The row that counts this one as a child: its parent, in the same tree."""
-        own = row.promise.tree == row.promise.id
-        return None if own else self.by_id.get(row.promise.parent)
+        """The row that counts this one as a child: its parent in the same tree, if it is an execution itself."""
+        alone = row.promise.tree == row.promise.id or not row.new.function
+        return None if alone else self.by_id.get(row.promise.parent)
 
     def settle(self, row: Row, state: State, value: str, at: int | None = None) -> None:
         """The one transition out of pending."""
@@ -249,7 +249,7 @@ class Rows:
         return tuple(Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas, p.attempt) for p in rows)
 
     def _expire(self, row: Row) -> None:
-        """A settled tree lives as long as its root; those that settle later from then on."""
+        """A settled tree lives as long as its root, and so do external promises that nobody waits for."""
         tree = row.promise.tree
         root = self.by_id.get(tree)
         if root is not None and root.promise.state is State.PENDING:
@@ -258,14 +258,15 @@ class Rows:
         members = list(self.trees[tree]) if row is root else [row.promise.id]
         for member in members:
             other = self.by_id[member]
-            if other.promise.state.settled:
+            idle = not (other.new.function or other.new.canvas or other.awaiters)
+            if other.promise.state.settled or idle:
                 other.expires_at = at
                 heappush(self._expiring, (at, member))
 
     def _forget(self, promise_id: str, row: Row) -> None:
         del self.by_id[promise_id]
-        self.ready.drop(promise_id)
-        self.tend.drop(promise_id)
+        for index in (self.ready, self.tend, self.deadline):
+            index.drop(promise_id)
         if row.promise.access is Access.OWNER:
             self.objects.forget(row.promise.object)
         members = self.trees[row.promise.tree]

@@ -75,7 +75,8 @@ FIELDS: Final = {
 }
 #: Used by the scripts only: bo how often it was published or looked at, g<n> what group n still waits for,
 #: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled,
-#: pc how many of its children are pending, ch that its body was told of a cancellation, in that it is in its mailbox.
+#: pc how many executions below it are pending, ch that its body was told of a cancellation,
+#: in that it is in its mailbox.
 INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch", "in")
 #: Keys without a lifetime, beside what belongs to a pending promise.
 PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "workers", "clock")

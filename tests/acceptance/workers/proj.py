@@ -21,7 +21,7 @@ from typing import Any
 from celery import Celery, signature
 
 from durable_celery import Context, Durable, Function
-from tests.acceptance.workers import ledger
+from tests.acceptance.workers import ledger, objects
 
 GATE_PAUSE_S = 0.005
 
@@ -357,6 +357,7 @@ def project(broker: str, store: str, **conf: Any) -> Project:
     app.conf.update({"broker_connection_retry_on_startup": True, "worker_prefetch_multiplier": 1, **conf})
     durable = Durable(app)
     functions = {body.__name__: durable.register(body) for body in DURABLE}
+    durable.bind(objects.Counter, objects.Signup)
     durable.set_dependency("app", app)
     for ordinary in (add, add_all, note, note_error, note_failed_id, works, closes, gives_an_object):
         app.task(name=ordinary.__name__, shared=False)(ordinary)

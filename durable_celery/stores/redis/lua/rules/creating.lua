@@ -8,7 +8,7 @@ local function birth(id, timeout_ms, delay_ms, latest, first)
   local h = redis.call('HMGET', r, 't', 'rt', 'p')
   if h[2] ~= id then
     redis.call('ZADD', P .. 't:' .. h[2], 1, id)
-    if h[3] then redis.call('HINCRBY', P .. 'r:' .. h[3], 'pc', 1) end
+    if h[3] and h[1] ~= '-' then redis.call('HINCRBY', P .. 'r:' .. h[3], 'pc', 1) end
   end
   local delay = tonumber(delay_ms)
   if h[1] == '-' and redis.call('HEXISTS', r, 'cv') == 1 then begin_tending(id, delay) end

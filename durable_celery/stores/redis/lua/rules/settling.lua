@@ -1,5 +1,6 @@
 -- A settled tree lives as long as its root: lifetimes are set when the root is
 -- settled, and for those that settle later at once. Long enough to be read once.
+-- An external promise that is still pending then, and that nobody waits for, goes with it.
 local function expire(id, tree, retention)
   local t, life = P .. 't:' .. tree, math.max(tonumber(retention), GRACE)
   local function lifetime(member)
@@ -10,6 +11,11 @@ local function expire(id, tree, retention)
     redis.call('ZADD', t, 'XX', 0, id)
     if redis.call('HGET', P .. 'r:' .. tree, 's') == 'P' then return end
   else
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', t, 1, 1)) do
+      local h = redis.call('HMGET', P .. 'r:' .. member, 't', 'cv')
+      local idle = redis.call('EXISTS', P .. 'cb:' .. member) == 0
+      if h[1] == '-' and not h[2] and idle then redis.call('ZADD', t, 0, member) end
+    end
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', t, 0, 0)) do lifetime(member) end
   end
   lifetime(id)
@@ -40,7 +46,7 @@ settle = function(id, state, value, at)
   redis.call('DEL', P .. 'cb:' .. id)
   expire(id, h[4], h[5])
   local parent = h[4] ~= id and h[6]
-  if parent and redis.call('HEXISTS', P .. 'r:' .. parent, 'pc') == 1 then
+  if parent and h[1] ~= '-' and redis.call('HEXISTS', P .. 'r:' .. parent, 'pc') == 1 then
     redis.call('HINCRBY', P .. 'r:' .. parent, 'pc', -1)
   end
   for i = 1, #awaiters, 2 do
