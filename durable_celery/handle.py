@@ -126,7 +126,7 @@ class Handle(Generic[T]):
                     def hint() -> None:
                         loop.call_soon_threadsafe(changed.set)
 
-                    unwatch = await asyncio.to_thread(self._store.watch, self.id, hint)
+                    unwatch = await self._watched(hint)
                     continue
                 pause = self._pause(until_ms, pause_s, promise)
                 try:
@@ -139,6 +139,15 @@ class Handle(Generic[T]):
             if unwatch is not None:
                 unwatch()
         return self._value(promise)
+
+    async def _watched(self, hint: Callable[[], None]) -> Callable[[], None]:
+        """Watch it; who is cancelled meanwhile leaves no watch behind."""
+        watching = asyncio.ensure_future(asyncio.to_thread(self._store.watch, self.id, hint))
+        try:
+            return await asyncio.shield(watching)
+        except asyncio.CancelledError:
+            watching.add_done_callback(_ended)
+            raise
 
     def _until(self, timeout: float | timedelta | None) -> float | None:
         return None if timeout is None else self._clock.monotonic_ms() + clock.to_ms(timeout)
@@ -159,6 +168,11 @@ class Handle(Generic[T]):
     def _value(self, promise: Promise) -> T:
         value: T = self._codec.unwrap(Outcome(promise.state, promise.value), self.id)
         return value
+
+
+def _ended(watching: asyncio.Future[Callable[[], None]]) -> None:
+    if not watching.cancelled() and watching.exception() is None:
+        watching.result()()
 
 
 def _refuse(name: str) -> Callable[..., NoReturn]:

@@ -67,14 +67,21 @@ async def waited(request: Request, handle: Handle[Any], handler: Handler, codec:
         raise
     except Exception as error:
         # Was it raised by the invocation, or by the attempt to wait for it?
-        promise = await asyncio.to_thread(handle.promise)
+        promise = await _as_it_stands(request, handle)
         if promise.state.settled:
             return ended(request, promise, handler, codec)
         if isinstance(error, TimeoutError):
             return unfinished(request, promise, wish.applied("wait", "handling"))
-        raise
+        raise problems.while_waiting(error, handle.id, about(request, handle.id)) from error
     headers = {**about(request, handle.id), **wish.applied("wait", "handling")}
     return returned(headers, handler, packed)
+
+
+async def _as_it_stands(request: Request, handle: Handle[Any]) -> Promise:
+    try:
+        return await asyncio.to_thread(handle.promise)
+    except Exception as error:
+        raise problems.while_waiting(error, handle.id, about(request, handle.id)) from error
 
 
 async def _while_connected(request: Request, handle: Handle[Any], wish: Preferences) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from durable_celery.handler import JSON, Handler
 from durable_celery.handlers import Handlers
 from durable_celery.ingress import problems
+from durable_celery.ingress.paths import segment
 from durable_celery.ingress.schemas import Schemas
 
 _TEXT = {"type": "string"}
@@ -67,6 +68,8 @@ def document(services: Iterable[Handlers], address: Callable[[Handler, str], str
             path = address(handler, "{key}")
             paths[path] = {"post": _call(handler, schemas)}
             paths[f"{path}/send"] = {"post": _send(handler, schemas)}
+            if handler.is_run:
+                paths |= _of_workflow(handler, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Durable services", "version": "1"},
@@ -118,6 +121,23 @@ def _operation(handler: Handler, schemas: Schemas) -> dict[str, Any]:
         content = {handler.accept: {"schema": schemas.of(handler.input)}}
         operation["requestBody"] = {"required": handler.required, "content": content}
     return operation
+
+
+def _of_workflow(handler: Handler, schemas: Schemas) -> dict[str, Any]:
+    summaries = {"attach": "Wait for the result of the run", "output": "The result of the run, if it is there"}
+    responses = _call(handler, schemas)["responses"]
+    return {
+        f"/restate/workflow/{segment(handler.service)}/{{key}}/{verb}": {
+            "get": {
+                "operationId": f"{handler.function}.{verb}",
+                "tags": [handler.service],
+                "summary": summary,
+                "parameters": [_ref("parameters", "key"), *([_ref("parameters", "prefer")] * (verb == "attach"))],
+                "responses": responses,
+            }
+        }
+        for verb, summary in summaries.items()
+    }
 
 
 def _invocations() -> dict[str, Any]:

@@ -77,10 +77,21 @@ def of_request(error: Exception) -> Problem:
             return Problem(503, "parked", detail, invocationId=error.promise_id)
         case StoreUnavailable() | StoreFull():
             logger.warning("the store cannot be used: %s", error)
-            detail = "the store cannot be used at the moment; nothing that was accepted is lost"
+            detail = (
+                "the store cannot be used at the moment, and nothing that was accepted is lost: "
+                "attach to what has an id, send again what has an idempotency key"
+            )
             return Problem(503, "store-unavailable", detail, headers={"Retry-After": _RETRY_AFTER})
     logger.error("a request failed", exc_info=error)
     return Problem(500, "about:blank", "the server made a mistake; it is in its log")
+
+
+def while_waiting(error: Exception, promise_id: str, headers: Mapping[str, str]) -> Problem:
+    """The same once an invocation is accepted: it says which, so that nobody has to send it again."""
+    problem = of_request(error)
+    problem.headers |= headers
+    problem.extra |= {"invocationId": promise_id}
+    return problem
 
 
 def of_argument(error: Exception) -> Problem:

@@ -42,18 +42,30 @@ class Web:
         return self.ask("GET", path, headers=headers)
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._client.aclose(), self.loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._closed(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
         self.loop.close()
+
+    async def _closed(self) -> None:
+        """End what a failed test left waiting."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._client.aclose()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_said_yet() -> None:
+    bodies.clear()
+    while not outbox.empty():
+        outbox.get()
 
 
 @pytest.fixture(params=["local", "redis"])
 def durable(request: pytest.FixtureRequest) -> Iterator[Durable]:
     made = Durable.local() if request.param == "local" else Durable(store=request.getfixturevalue("redis_url"))
-    bodies.clear()
-    while not outbox.empty():
-        outbox.get()
     yield made
     made.close()
 

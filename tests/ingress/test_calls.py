@@ -133,6 +133,8 @@ def test_who_prefers_to_be_answered_at_once_is(web: Web) -> None:
     assert answer.status_code == 202
     assert answer.headers["preference-applied"] == "respond-async"
     assert answer.json()["status"] == "Accepted"
+    assert outbox.get(timeout=20)  # and it is executed
+    until_status(web, answer.headers["durable-id"], "suspended")
 
 
 def test_who_prefers_to_wait_for_a_while_is_answered_then(web: Web) -> None:

@@ -33,6 +33,8 @@ def test_every_public_handler_is_in_it_and_no_private_one(shop: Any) -> None:
     paths = [path for path in shop["paths"] if not path.startswith("/restate/")]
 
     assert {"/Shop/place", "/Shop/place/send", "/Counter/{key}/add", "/Signup/{key}/run/send"} <= {*paths}
+    found = shop["paths"]["/restate/workflow/Signup/{key}/output"]["get"]
+    assert found["responses"] == shop["paths"]["/Signup/{key}/run"]["post"]["responses"]
     for private in ("cellar", "BackOffice", "ledger"):
         assert private not in str(shop)
     assert shop["servers"] == [{"url": "/"}]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from durable_celery import Durable, Service, app
-from durable_celery.dev import free_port
+from durable_celery.dev import EmbeddedRedis, free_port
 from tests.ingress.conftest import MAX_BODY, Web, problem, until_status
 from tests.ingress.shop import SERVICES, bodies, outbox
 
@@ -177,6 +177,36 @@ def test_a_store_that_does_not_answer_is_said_and_may_be_asked_again(serve: Call
         assert int(answer.headers["retry-after"]) > 0
     durable.close()
     assert bodies == []
+
+
+def test_who_waits_while_the_store_goes_away_is_told_what_to_attach_to(serve: Callable[[Any], Web]) -> None:
+    with EmbeddedRedis() as server:
+        durable = Durable(store=server.url)
+        web = serve(app(SERVICES, durable))
+        waiting = web.begin("POST", "/Shop/wait")
+        told = outbox.get(timeout=20)
+        server.kill()
+        answer = waiting.result(40)
+        said = problem(answer, 503, "store-unavailable")
+        server.restart()
+
+        assert answer.headers["durable-id"] == said["invocationId"]
+        assert web.post(f"/restate/awakeables/{told}/resolve", "back").status_code == 200
+        assert web.get(answer.headers["location"]).json() == "back"
+        durable.close()
+
+
+def test_what_is_unfinished_goes_on_at_the_first_request_where_no_lifespan_is_passed_on(
+    serve: Callable[[Any], Web], redis_url: str
+) -> None:
+    before = Durable(store=redis_url)
+    location = serve(app(SERVICES, before)).post("/Shop/greet/send?delay=300ms", "ann").headers["location"]
+    before.close()
+    assert bodies == []
+
+    after = Durable(store=redis_url)
+    assert serve(app(SERVICES, after)).get(location).json() == "hello ann"
+    after.close()
 
 
 def test_no_service_can_have_the_name_of_the_addresses_that_belong_to_none() -> None:
