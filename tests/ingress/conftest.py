@@ -14,6 +14,7 @@ import pytest
 from durable_celery import Durable, app
 from durable_celery.dev.child import wait_until
 from tests.ingress.shop import SERVICES, bodies, outbox
+from tests.rest import closed_at_rest
 
 MAX_BODY = 2000
 
@@ -66,8 +67,8 @@ def _nothing_said_yet() -> None:
 @pytest.fixture(params=["local", "redis"])
 def durable(request: pytest.FixtureRequest) -> Iterator[Durable]:
     made = Durable.local() if request.param == "local" else Durable(store=request.getfixturevalue("redis_url"))
-    yield made
-    made.close()
+    with closed_at_rest(made):
+        yield made
 
 
 @pytest.fixture
