@@ -1,11 +1,26 @@
-"""Looking at promises: the part of the store's contract that writes nothing."""
+"""Looking at promises: the part of the store's contract that changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+import re
+from collections.abc import Callable, Collection
+from typing import NamedTuple, Protocol
 
-from durable_celery.promise import Promise
+from durable_celery.promise import Promise, State
+
+#: How many records one search looks at, so that a store with millions of them answers others too.
+SEARCH_DEPTH = 2000
+#: How many promises one page has.
+SEARCH_PAGE = 100
+
+_CURSOR = re.compile(r"([0-9]{1,15}):([!-~]+)\Z")
+
+
+class Found(NamedTuple):
+    """One page of a search: promises without their payloads, newest first; `after` asks for the next, "" at the end."""
+
+    promises: tuple[Promise, ...]
+    after: str
 
 
 class Looking(Protocol):
@@ -20,8 +35,36 @@ class Looking(Protocol):
     def state(self, object: str) -> dict[str, str]:
         """The state of a virtual object or workflow as it is now, name to text."""
 
+    def search(
+        self,
+        functions: Collection[str] = (),
+        state: State | None = None,
+        prefix: str = "",
+        after: str = "",
+        limit: int = SEARCH_PAGE,
+    ) -> Found:
+        """T23. Executions that are the roots of their trees, newest first, without `args`, `value` and `canvas`.
+
+        Those of these functions (of all, when none is named), in this state, whose id
+        begins so. A page may have fewer than `limit`, even none, although `after` says
+        that there is more. Raises ValueError for an `after` that no search answered.
+        """
+
     def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
         """Call `notify` (from any thread) when the promise may have settled or was parked; returns what ends it.
 
         A hint only: whoever waits also looks from time to time.
         """
+
+
+def cursor(promise: Promise) -> str:
+    """Where a page ended."""
+    return f"{promise.created_at}:{promise.id}"
+
+
+def place(after: str) -> tuple[int, str]:
+    """The instant and the id that a page ended with; raises ValueError."""
+    found = _CURSOR.match(after)
+    if not found:
+        raise ValueError(f"{after!r} is not where a page of a search ended")
+    return int(found[1]), found[2]

@@ -10,6 +10,7 @@ from typing import Any
 from durable_celery import clock, ids
 from durable_celery.codec import Codec
 from durable_celery.errors import AlreadyExists, AlreadySettled, Rejected
+from durable_celery.looking import SEARCH_PAGE, Found
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Promise, State
 from durable_celery.settings import Settings
@@ -68,6 +69,21 @@ class Promises:
     def get(self, id: str) -> Promise:
         """The record; raises PromiseNotFound."""
         return self._store().get(ids.check_any(id))
+
+    def search(
+        self,
+        function: str = "",
+        state: State | str | None = None,
+        prefix: str = "",
+        after: str = "",
+        limit: int = SEARCH_PAGE,
+    ) -> Found:
+        """The executions at the roots of their trees, newest first; `after` of one page asks for the next.
+
+        Records come without their payloads: `get` has them. Raises ValueError for a state there is not.
+        """
+        functions = (function,) if function else ()
+        return self._store().search(functions, None if state is None else State(state), prefix, after, limit)
 
     def resolve(
         self, id: str, value: Any = None, *, idempotency_key: str | None = None, strict: bool = False

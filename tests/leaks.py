@@ -45,6 +45,9 @@ def _pending(client: Any, prefix: str, name: str) -> bool:
 
 
 def _stale(client: Any, prefix: str, index: str) -> list[str]:
+    if index == "x":  # what has ended by itself is left there until it is met
+        roots = [(each, client.hmget(f"{prefix}r:{each}", "rt", "t")) for each in client.zrange(prefix + index, 0, -1)]
+        return [f"x names {each}, which is {rt}/{t}" for each, (rt, t) in roots if t and (rt != each or t == "-")]
     if index not in _INDEXED:
         return []
     entries = client.zrange(prefix + index, 0, -1)

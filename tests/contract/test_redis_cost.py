@@ -131,4 +131,5 @@ def _one_of_everything(store: RedisStore, name: str) -> int:
     store.cancel(name)
     store.read(name)
     store.get(name)
-    return 21
+    store.search(prefix=name)
+    return 22

@@ -6,11 +6,8 @@ For tests, and for programs that want the model without a server.
 from __future__ import annotations
 
 import secrets
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
-from durable_celery.clock import Clock, SystemClock
 from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound
 from durable_celery.newpromise import NewPromise
 from durable_celery.presence import Alone
@@ -33,34 +30,12 @@ from durable_celery.store import (
 )
 from durable_celery.stores.guards import check_groups, check_settleable
 from durable_celery.stores.local import cancelling, spawning, sweeping, tending, waiting
-from durable_celery.stores.local.rows import Rows
-from durable_celery.stores.local.watching import Watchers
+from durable_celery.stores.local.looking import LocalLooking
 from durable_celery.tending import Tended
 
 
-class LocalStore:
+class LocalStore(LocalLooking):
     """Promises in memory. `clock` is injected for tests."""
-
-    def __init__(self, clock: Clock | None = None) -> None:
-        self.clock = clock or SystemClock()
-        self._lock = threading.RLock()
-        self._rows = Rows()
-        self._watchers = Watchers(self._lock)
-
-    @contextmanager
-    def _verb(self) -> Iterator[Rows]:
-        """One atomic transition: the lock, one reading of the clock, and the notices after it."""
-        notify: list[Callable[[], None]] = []
-        try:
-            with self._lock:
-                self._rows.begin(self.clock.now_ms())
-                try:
-                    yield self._rows
-                finally:
-                    notify = [each for settled in self._rows.notices for each in self._watchers.of(settled)]
-        finally:
-            for each in notify:
-                each()
 
     def check(self) -> None:
         """Memory needs no settings."""
@@ -274,23 +249,6 @@ class LocalStore:
     def sent(self, promise_id: str, sends: int) -> None:
         with self._verb() as rows:
             tending.sent(rows, promise_id, sends)
-
-    def state(self, object: str) -> dict[str, str]:
-        with self._verb() as rows:
-            return rows.objects.state(object)
-
-    def get(self, promise_id: str) -> Promise:
-        return self.read(promise_id)[0]
-
-    def read(self, promise_id: str) -> tuple[Promise, dict[str, str]]:
-        with self._verb() as rows:
-            row = rows.by_id.get(promise_id)
-            if row is None:
-                raise PromiseNotFound(promise_id)
-            return rows.projected(row), dict(row.journal)
-
-    def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
-        return self._watchers.watch(promise_id, notify)
 
     def presence(self, node: str) -> Alone:
         return Alone()

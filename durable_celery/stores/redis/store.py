@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import redis
@@ -33,6 +33,7 @@ from durable_celery.stores.guards import check_groups, check_settleable
 from durable_celery.stores.redis import checks, records, scripts
 from durable_celery.stores.redis.connection import Connection, connect
 from durable_celery.stores.redis.keys import prefix
+from durable_celery.stores.redis.looking import RedisLooking
 from durable_celery.stores.redis.presence import RedisPresence
 from durable_celery.stores.redis.watch import Watcher
 from durable_celery.tending import Tended
@@ -41,7 +42,7 @@ from durable_celery.tending import Tended
 DEFAULT_PATIENCE_S = 2.0
 
 
-class RedisStore:
+class RedisStore(RedisLooking):
     """Promises in Redis (6.2 or newer, or Valkey).
 
     `server` is a URL or a client made with `decode_responses=True`; `patience`
@@ -216,19 +217,6 @@ class RedisStore:
     def sent(self, promise_id: str, sends: int) -> None:
         self._run("sent", id=promise_id, sends=sends)
 
-    def state(self, object: str) -> dict[str, str]:
-        key = f"{self.prefix}st:{object}"
-        return records.pairs(self.connection.patiently(lambda: self.connection.client.hgetall(key)))
-
-    def get(self, promise_id: str) -> Promise:
-        return self._read(promise_id, with_journal=False)[0]
-
-    def read(self, promise_id: str) -> tuple[Promise, dict[str, str]]:
-        return self._read(promise_id, with_journal=True)
-
-    def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
-        return self._watcher.watch(promise_id, notify)
-
     def presence(self, node: str) -> RedisPresence:
         return RedisPresence(self.connection.client, self.prefix, node)
 
@@ -236,21 +224,11 @@ class RedisStore:
         self._watcher.close()
         self.connection.client.connection_pool.disconnect()
 
-    def _read(self, promise_id: str, *, with_journal: bool) -> tuple[Promise, dict[str, str]]:
-        now_ms, record, journal = self._run("read", id=promise_id, with_journal=int(with_journal))
-        if not record:
-            raise PromiseNotFound(promise_id)
-        return records.promise(promise_id, record, int(now_ms)), records.pairs(journal)
-
     def _fenced(self, verb: str, hold: Hold, rest: Sequence[str | int] = (), **named: str | int) -> Any:
         answer = self._run(verb, rest, id=hold.id, token=hold.token, **named)
         if answer[0] == "LOST":
             raise LeaseLost(hold.id)
         return answer
-
-    def _run(self, verb: str, rest: Sequence[str | int] = (), **named: str | int) -> Any:
-        script = scripts.load(verb)
-        return self.connection.run(script, self.prefix, script.arguments(named, rest))
 
 
 def _birth(hold: Hold, cursor: int, birth: Birth) -> tuple[dict[str, str | int], list[str | int]]:

@@ -40,6 +40,16 @@ for _, id in ipairs(due('ready')) do
   end
 end
 
+-- Some of the index of executions at random, and more of it while many of their records are gone.
+for _ = 1, limit do
+  local gone = {}
+  for _, id in ipairs(redis.call('ZRANDMEMBER', P .. 'x', 20)) do
+    if redis.call('EXISTS', P .. 'r:' .. id) == 0 then gone[#gone + 1] = id end
+  end
+  if #gone > 0 then redis.call('ZREM', P .. 'x', unpack(gone)) end
+  if #gone < 5 then break end
+end
+
 local soonest = -1
 for _, index in ipairs({'deadline', 'timer', 'lease', 'ready'}) do
   local first = redis.call('ZRANGE', P .. index, 0, 0, 'WITHSCORES')

@@ -10,6 +10,7 @@ local function birth(id, timeout_ms, delay_ms, latest, first)
     redis.call('ZADD', P .. 't:' .. h[2], 1, id)
     if h[3] and h[1] ~= '-' then redis.call('HINCRBY', P .. 'r:' .. h[3], 'pc', 1) end
   end
+  if h[2] == id and h[1] ~= '-' then redis.call('ZADD', P .. 'x', now, id) end
   local delay = tonumber(delay_ms)
   if h[1] == '-' and redis.call('HEXISTS', r, 'cv') == 1 then begin_tending(id, delay) end
   if h[1] == 'Y' then

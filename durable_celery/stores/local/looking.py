@@ -1,0 +1,78 @@
+"""LocalStore, the part that looks: the lock, records, journals, states, hints."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from durable_celery.clock import Clock, SystemClock
+from durable_celery.errors import PromiseNotFound
+from durable_celery.looking import SEARCH_PAGE, Found, cursor, place
+from durable_celery.promise import Promise, State
+from durable_celery.stores.local.rows import Rows
+from durable_celery.stores.local.watching import Watchers
+
+
+class LocalLooking:
+    """What LocalStore looks with, and what all its verbs begin with."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self._lock = threading.RLock()
+        self._rows = Rows()
+        self._watchers = Watchers(self._lock)
+
+    @contextmanager
+    def _verb(self) -> Iterator[Rows]:
+        """One atomic transition: the lock, one reading of the clock, and the notices after it."""
+        notify: list[Callable[[], None]] = []
+        try:
+            with self._lock:
+                self._rows.begin(self.clock.now_ms())
+                try:
+                    yield self._rows
+                finally:
+                    notify = [each for settled in self._rows.notices for each in self._watchers.of(settled)]
+        finally:
+            for each in notify:
+                each()
+
+    def state(self, object: str) -> dict[str, str]:
+        with self._verb() as rows:
+            return rows.objects.state(object)
+
+    def get(self, promise_id: str) -> Promise:
+        return self.read(promise_id)[0]
+
+    def read(self, promise_id: str) -> tuple[Promise, dict[str, str]]:
+        with self._verb() as rows:
+            row = rows.by_id.get(promise_id)
+            if row is None:
+                raise PromiseNotFound(promise_id)
+            return rows.projected(row), dict(row.journal)
+
+    def search(
+        self,
+        functions: Collection[str] = (),
+        state: State | None = None,
+        prefix: str = "",
+        after: str = "",
+        limit: int = SEARCH_PAGE,
+    ) -> Found:
+        end = place(after) if after else None
+
+        def fits(p: Promise) -> bool:
+            listed = p.is_execution and p.tree == p.id and (end is None or (p.created_at, p.id) < end)
+            wanted = (not functions or p.function in functions) and p.id.startswith(prefix)
+            return listed and wanted and (state is None or p.state is state)
+
+        with self._verb() as rows:
+            found = [p for row in rows.by_id.values() if fits(p := rows.projected(row))]
+        found.sort(key=lambda p: (p.created_at, p.id), reverse=True)
+        page = tuple(replace(p, args="", value="", canvas="") for p in found[:limit])
+        return Found(page, cursor(page[-1]) if len(found) > limit else "")
+
+    def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
+        return self._watchers.watch(promise_id, notify)
