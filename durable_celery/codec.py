@@ -8,6 +8,7 @@ be read later, decoded from its text: a live run and a replay see the same.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -25,6 +26,8 @@ TRACEBACK_LIMIT = 4000
 DEFAULT_MAX_PAYLOAD = 1024 * 1024
 #: Deeper values could be written here and be too deep for the stack of whoever reads them.
 MAX_DEPTH = 200
+#: Statuses worth keeping with an error: 500 is what one without is answered.
+_HTTP_ERRORS = frozenset(range(400, 600)) - {500}
 
 _TYPED = '"__type__"'
 _default = JSONEncoder().default
@@ -102,6 +105,9 @@ class Codec:
             "args": list(error.args),
             "traceback": trace,
         }
+        status = _http_status(error)
+        if status is not None:
+            record["http_status"] = status
         try:
             text = self.encode(record, "an error")
         except (NotSerializable, PayloadTooLarge):
@@ -157,6 +163,16 @@ def _find_class(name: str) -> type[Exception] | None:
         target = getattr(target, "__dict__", {}).get(attribute)  # looked up, so that no module imports it lazily
     if isinstance(target, type) and issubclass(target, Exception):
         return target
+    return None
+
+
+def _http_status(error: BaseException) -> int | None:
+    """What the error says that an HTTP caller is answered, for where its class is not known."""
+    for name in ("http_status", "status_code"):
+        with contextlib.suppress(Exception):  # a property may fail
+            status = getattr(error, name, None)
+            if type(status) is int and status in _HTTP_ERRORS:
+                return status
     return None
 
 

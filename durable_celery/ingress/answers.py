@@ -13,9 +13,10 @@ from starlette.responses import JSONResponse, Response
 from durable_celery.codec import Codec
 from durable_celery.handle import Handle
 from durable_celery.handler import Handler
+from durable_celery.http.bodies import segment
+from durable_celery.http.preferences import Preferences
 from durable_celery.ingress import problems
-from durable_celery.ingress.asking import Preferences, preferences
-from durable_celery.ingress.paths import segment
+from durable_celery.ingress.asking import preferences
 from durable_celery.promise import Outcome, Promise
 
 _RETRY_AFTER = {"Retry-After": "1"}

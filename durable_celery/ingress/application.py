@@ -18,12 +18,13 @@ from durable_celery.durable import Durable
 from durable_celery.errors import InvalidName
 from durable_celery.handler import Handler
 from durable_celery.handlers import Handlers
+from durable_celery.http.bodies import segment
 from durable_celery.ingress import problems
 from durable_celery.ingress.awakeables import Awakeables
 from durable_celery.ingress.calls import Calls
 from durable_celery.ingress.known import Endpoint, Known, Named, by_call, by_id
 from durable_celery.ingress.openapi import document
-from durable_celery.ingress.paths import encoded, segment
+from durable_celery.ingress.paths import encoded
 
 if TYPE_CHECKING:
     from celery import Celery

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from durable_celery.errors.problem import Problem
-from durable_celery.handler import JSON
+from durable_celery.http import bodies
+from durable_celery.http.bodies import check_declared, check_media_type, too_large
+from durable_celery.http.preferences import Preferences
+from durable_celery.http.preferences import preferences as prefer
 
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _short = re.compile(r"(\d{1,15}(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
@@ -17,45 +19,13 @@ _iso = re.compile(
     r"P(?:(?P<d>N)D)?(?:T(?=\d)(?:(?P<h>N)H)?(?:(?P<m>N)M)?(?:(?P<s>N)S)?)?".replace("N", r"\d{1,15}(?:\.\d+)?"),
     re.IGNORECASE | re.ASCII,
 )
-_preference = re.compile(r'([\w-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s;,"]*)))?')
 #: Ten years: a later beginning is a mistake of units.
 _LONGEST_DELAY_MS = 3650 * _UNITS_MS["d"]
-#: A week: nobody stays connected for longer.
-_LONGEST_WAIT_S = 7 * 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """What `Prefer` (RFC 7240) says of an answer. `wait_s` is None for as long as it takes."""
-
-    respond_async: bool = False
-    wait_s: int | None = None
-    strict: bool = False
-
-    def applied(self, *names: str) -> dict[str, str]:
-        """The header that says which of them were heeded."""
-        said = {
-            "respond-async": "respond-async" if self.respond_async else "",
-            "wait": "" if self.wait_s is None else f"wait={self.wait_s}",
-            "handling": "handling=strict" if self.strict else "",
-        }
-        heeded = ", ".join(said[name] for name in names if said[name])
-        return {"Preference-Applied": heeded} if heeded else {}
 
 
 def preferences(request: Request) -> Preferences:
-    """What the request prefers; what is not understood is passed over, as the RFC asks."""
-    said: dict[str, str] = {}
-    for each in ",".join(request.headers.getlist("prefer")).split(","):
-        found = _preference.match(each.strip())
-        if found:
-            said.setdefault(found[1].lower(), found[2] or found[3] or "")
-    wait = said.get("wait", "")
-    return Preferences(
-        respond_async="respond-async" in said,
-        wait_s=min(int(wait), _LONGEST_WAIT_S) if re.fullmatch(r"[0-9]{1,9}", wait) else None,
-        strict=said.get("handling") == "strict",
-    )
+    """What the request prefers."""
+    return prefer(request.headers.getlist("prefer"))
 
 
 def delay_ms(request: Request) -> int:
@@ -92,35 +62,17 @@ async def body(request: Request, accept: str, limit: int) -> bytes:
 
     What is too large is not read to its end.
     """
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
+    check_declared(request.headers.get("content-length", ""), limit)
     read = bytearray()
     async for chunk in request.stream():
         read += chunk
         if len(read) > limit:
-            raise _too_large(limit)
-    given = request.headers.get("content-type", "")
-    if read and given and not _fits(given, accept):
-        raise Problem(415, "unsupported-media-type", f"the body is {given}; send {accept}", headers={"Accept": accept})
+            raise too_large(limit)
+    if read:
+        check_media_type(request.headers.get("content-type", ""), accept)
     return bytes(read)
 
 
 def media_type(request: Request) -> str:
     """The media type that the request names for its body, in lower case and without parameters."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _fits(given: str, accept: str) -> bool:
-    kind = given.partition(";")[0].strip().lower()
-    for each in accept.split(","):
-        wanted = each.partition(";")[0].strip().lower()
-        if wanted in ("*/*", kind) or (wanted.endswith("/*") and kind.startswith(wanted[:-1])):
-            return True
-        if wanted == JSON and kind.startswith("application/") and kind.endswith("+json"):
-            return True
-    return False
-
-
-def _too_large(limit: int) -> Problem:
-    return Problem(413, "body-too-large", f"the body of a request has at most {limit} bytes")
+    return bodies.media_type(request.headers.get("content-type", ""))

@@ -14,6 +14,7 @@ from durable_celery.errors import IdConflict
 from durable_celery.errors.problem import Problem
 from durable_celery.handle import Handle
 from durable_celery.handler import JSON, Handler
+from durable_celery.http.preferences import Preferences
 from durable_celery.ingress import answers, asking, problems
 
 
@@ -41,7 +42,7 @@ class Calls:
         handle = await self._accepted(request, wish, asking.delay_ms(request))
         return answers.accepted(request, handle, wish.applied("respond-async", "handling"))
 
-    async def _accepted(self, request: Request, wish: asking.Preferences, delay_ms: int) -> Handle[Any]:
+    async def _accepted(self, request: Request, wish: Preferences, delay_ms: int) -> Handle[Any]:
         by_key = asking.idempotency_key(request)
         body = await asking.body(request, self.handler.accept, self.max_body)
         key = request.path_params.get("key", "")

@@ -7,8 +7,8 @@ from typing import Any
 
 from durable_celery.handler import JSON, Handler
 from durable_celery.handlers import Handlers
-from durable_celery.ingress import problems
-from durable_celery.ingress.paths import segment
+from durable_celery.http.bodies import segment
+from durable_celery.http.problems import MEDIA_TYPE
 from durable_celery.ingress.schemas import Schemas
 
 _TEXT = {"type": "string"}
@@ -79,7 +79,7 @@ def document(services: Iterable[Handlers], address: Callable[[Handler, str], str
             "schemas": schemas.definitions,
             "parameters": _PARAMETERS,
             "responses": {
-                "Problem": _answer("An error", {"$ref": "#/components/schemas/Problem"}, problems.MEDIA_TYPE),
+                "Problem": _answer("An error", {"$ref": "#/components/schemas/Problem"}, MEDIA_TYPE),
                 "Accepted": _answer("It will be executed", {"$ref": "#/components/schemas/Invocation"}),
             },
         },

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from starlette.convertors import Convertor, register_url_convertor
 
-#: Legal in a segment as they are; ids are made of these.
-_PLAIN = ":@+=~!$&'()*,;"
+from durable_celery.http.bodies import segment
 
 
 class SegmentConvertor(Convertor[str]):
@@ -26,11 +25,6 @@ class SegmentConvertor(Convertor[str]):
 
 
 register_url_convertor("segment", SegmentConvertor())
-
-
-def segment(text: str) -> str:
-    """A text as one segment of a path."""
-    return quote(text, safe=_PLAIN)
 
 
 def encoded(scope: dict[str, Any]) -> dict[str, Any]:
