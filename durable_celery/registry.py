@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Protocol, TypedDict
 
 from durable_celery import clock
-from durable_celery.errors import FunctionNotFound, InvalidName
+from durable_celery.errors import FunctionNotFound, InvalidArguments, InvalidName
 from durable_celery.retry import RetryPolicy
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}\Z")
@@ -225,10 +225,10 @@ def _fits(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str,
 
 
 def check_arguments(entry: Registered, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raise TypeError, as a call would, when the arguments do not fit the function after its ctx."""
+    """Raise InvalidArguments, a TypeError as of a call, when the arguments do not fit the function after its ctx."""
     signature = signature_of(entry.fn)
     if signature is not None:
         try:
             signature.bind(None, *args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{entry.name}() {error}") from None
+            raise InvalidArguments(f"{entry.name}() {error}") from None

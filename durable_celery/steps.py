@@ -18,6 +18,8 @@ class Step:
     """One operation of an execution. Times are epoch milliseconds; `ended_at` is None while it is open."""
 
     id: str
+    #: In the body: "3", or "3.1" for the first call inside the third local child.
+    position: str
     name: str
     kind: str
     state: State
@@ -62,6 +64,7 @@ def _step(promise: Promise, path: str, entry: Entry, delivered: str | None, code
         state, payload = outcome.state, outcome.value
     return Step(
         id=entry.payload if refers else ids.child_id(promise.id, path),
+        position=path,
         name=entry.name,
         kind=entry.kind,
         state=state,
@@ -78,6 +81,7 @@ def _running(promise: Promise) -> tuple[str, Step] | None:
     path, started_at, kind, name = promise.running.split(" ", 3)
     step = Step(
         id=ids.child_id(promise.id, path),
+        position=path,
         name=name,
         kind=kind,
         state=State.PENDING,

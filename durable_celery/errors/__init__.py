@@ -43,7 +43,12 @@ from durable_celery.errors.trying import (
 from durable_celery.errors.trying import (
     TerminalError as TerminalError,
 )
-from durable_celery.errors.values import InvalidValue as InvalidValue
+from durable_celery.errors.values import (
+    InvalidArguments as InvalidArguments,
+)
+from durable_celery.errors.values import (
+    InvalidValue as InvalidValue,
+)
 
 
 class InvalidId(DurableError, ValueError):

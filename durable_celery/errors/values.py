@@ -5,6 +5,10 @@ from __future__ import annotations
 from durable_celery.errors.base import DurableError
 
 
+class InvalidArguments(DurableError, TypeError):
+    """Raised when a durable function is called with arguments that its signature does not take."""
+
+
 class InvalidValue(DurableError, ValueError):
     """Raised when a value does not fit the annotation it is read with.
 

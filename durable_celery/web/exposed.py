@@ -1,0 +1,100 @@
+"""What of an application is exposed, and to whom: everything else is not there."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from durable_celery import ids
+from durable_celery.durable import Durable
+from durable_celery.errors import PromiseNotFound
+from durable_celery.errors.problem import Problem
+from durable_celery.function import Function
+from durable_celery.http.problems import Problems
+from durable_celery.promise import Promise
+from durable_celery.registry import Options as StartOptions
+from durable_celery.registry import Registered
+from durable_celery.web.message import Call
+from durable_celery.web.options import Options, Translate
+
+PROBLEMS = Problems("execution", "id", "start again with the same id or key, which attaches to what there is")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An exposed function, and how it is started."""
+
+    registered: Registered
+    options: StartOptions
+
+    @property
+    def name(self) -> str:
+        return self.registered.name
+
+
+class Exposed:
+    """The functions in `expose`, their executions, and the hook that says who may do what."""
+
+    def __init__(
+        self, durable: Durable, expose: Iterable[Function[..., Any] | str], options: Options, translate: Translate
+    ) -> None:
+        self.durable = durable
+        self.options = options
+        self._translate = translate
+        self.targets: Mapping[str, Target] = {each.name: each for each in map(self._target, expose)}
+
+    def target(self, name: str) -> Target:
+        """An exposed function; Problem otherwise."""
+        found = self.targets.get(name)
+        if found is None:
+            raise Problem(404, "unknown-function", f"no function {name!r} is served here")
+        return found
+
+    def found(self, call: Call, action: str) -> tuple[Promise, dict[str, str]]:
+        """The execution that a path names, with its journal. Raises Problem, PromiseNotFound, InvalidId."""
+        promise_id = ids.check_any(call.params["id"])
+        try:
+            promise, journal = self.durable.store.read(promise_id)
+        except PromiseNotFound:
+            promise, journal = None, {}
+        if promise is None or promise.function not in self.targets:
+            self.permit(call, "", promise_id, action)  # who may not ask is not told what there is
+            raise PROBLEMS.unknown(promise_id)
+        self.permit(call, promise.function, promise_id, action)
+        return promise, journal
+
+    def permit(self, call: Call, function: str, promise_id: str, action: str) -> None:
+        """Go on only if the hook lets it. Raises Problem."""
+        if not self.permitted(call, function, promise_id, action):
+            raise Problem(403, "forbidden", "this is not allowed to you")
+
+    def permitted(self, call: Call, function: str, promise_id: str, action: str) -> bool:
+        """What the hook says; it may be asynchronous. Raises Problem for what it raises."""
+        hook = self.options.authorize
+        if hook is None:
+            return True
+        try:
+            said = hook(function, promise_id, action, call.req.native)
+            return bool(call.resolved(said) if inspect.isawaitable(said) else said)
+        except PermissionError as error:
+            raise Problem(403, "forbidden", str(error) or "this is not allowed to you") from error
+        except Exception as error:
+            problem = error if isinstance(error, Problem) else self._translate(error)
+            if problem is None:
+                raise
+            raise problem from error
+
+    def _target(self, each: Function[..., Any] | str) -> Target:
+        if isinstance(each, str):
+            registry = self.durable.registry
+            known = registry.get(each) if registry.has(each) else Registered(each, 1, _elsewhere)
+            return Target(known, StartOptions())
+        if not isinstance(each, Function):
+            raise TypeError(f"expose= takes registered functions and their names, not {each!r}")
+        return Target(each.registered, each.own)
+
+
+def _elsewhere() -> None:
+    """Stands for a function that is registered in another process."""

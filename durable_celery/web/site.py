@@ -1,0 +1,95 @@
+"""One mounted API: what is exposed, how it answers, and the parts of a request that several endpoints read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from durable_celery.durable import Durable
+from durable_celery.errors.problem import Problem
+from durable_celery.http.preferences import Preferences, preferences
+from durable_celery.promise import Promise
+from durable_celery.web.answers import View
+from durable_celery.web.exposed import Exposed
+from durable_celery.web.links import Links
+from durable_celery.web.message import Call, Req
+from durable_celery.web.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every endpoint is given."""
+
+    durable: Durable
+    exposed: Exposed
+    options: Options
+    links: Links | None
+
+    def view(self, req: Req, promise: Promise, journal: Mapping[str, str]) -> View:
+        """One execution for the client of this request."""
+        return View(promise, journal, self.durable.codec, req.base)
+
+    def look(self, req: Req, promise_id: str) -> View:
+        """One execution as it stands now."""
+        return self.view(req, *self.durable.store.read(promise_id))
+
+    def kept_s(self, promise: Promise) -> int:
+        """For how many seconds a result is kept, and so may be cached."""
+        target = self.exposed.targets.get(promise.function)
+        own = None if target is None else target.options.over(target.registered.options).retention_ms
+        return (self.durable.settings.retention_ms if own is None else own) // 1000
+
+
+def wish_of(req: Req) -> Preferences:
+    """What the client prefers."""
+    return preferences([req.header("prefer")])
+
+
+def applied(wish: Preferences, waited_s: float | None, *, later: bool) -> dict[str, str]:
+    """The header that says what was heeded: how long was waited at most, and that the answer comes before the end."""
+    heeded = ["respond-async"] if wish.respond_async and later else []
+    if waited_s is not None:
+        heeded.append(f"wait={waited_s:g}")
+    return {"Preference-Applied": ", ".join(heeded)} if heeded else {}
+
+
+def json_of(data: bytes) -> Any:
+    """The JSON of a body; None for an empty one. Raises Problem."""
+    if not data.strip():
+        return None
+    try:
+        return json.loads(data, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "bad-json", f"the body is not JSON: {_where(error)}") from error
+
+
+def object_of(call: Call, *members: str) -> dict[str, Any]:
+    """The body as a JSON object with none but these members; empty without a body. Raises Problem."""
+    found = json_of(call.data)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise invalid_member("$", "the body is a JSON object")
+    for name in found:
+        if name not in members:
+            raise invalid_member("$", f"the members of the body are {', '.join(members)}, not others")
+    return found
+
+
+def invalid_member(path: str, reason: str) -> Problem:
+    """A part of the body that is not what it has to be."""
+    return Problem(422, "invalid-arguments", reason, path=path, errors=[{"path": path, "reason": reason}])
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON value")
+
+
+def _where(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} (line {error.lineno}, column {error.colno})"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
