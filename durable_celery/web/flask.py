@@ -36,15 +36,14 @@ def blueprint(
     core = Core(durable, expose, of_threads(options), _translate)
     made = flask.Blueprint(name, __name__)
 
-    def view(root: str, rest: str = "") -> flask.Response:
-        path = f"/{root}/{rest}" if rest else f"/{root}"
-        return _sent(core.handle(_request(path)))
+    def view(root: str, rest: str | None = None) -> flask.Response:
+        return _sent(core.handle(_request(f"/{root}" if rest is None else f"/{root}/{rest}")))
 
     for root in ROOTS:
-        for rule in (f"/{root}", f"/{root}/<path:rest>"):
-            made.add_url_rule(
-                rule, root, view, defaults={"root": root}, methods=METHODS, provide_automatic_options=False
-            )
+        rules = {root: f"/{root}", f"{root}-below": f"/{root}/<path:rest>", f"{root}-nowhere": f"/{root}/"}
+        for endpoint, rule in rules.items():
+            given = {"root": root, **({"rest": ""} if rule.endswith("/") else {})}
+            made.add_url_rule(rule, endpoint, view, defaults=given, methods=METHODS, provide_automatic_options=False)
     return made
 
 
