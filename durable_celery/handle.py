@@ -126,7 +126,7 @@ class Handle(Generic[T]):
                     def hint() -> None:
                         loop.call_soon_threadsafe(changed.set)
 
-                    unwatch = await self._watched(hint)
+                    unwatch = await watched(lambda: self._store.watch(self.id, hint))
                     continue
                 pause = self._pause(until_ms, pause_s, promise)
                 try:
@@ -139,15 +139,6 @@ class Handle(Generic[T]):
             if unwatch is not None:
                 unwatch()
         return self._value(promise)
-
-    async def _watched(self, hint: Callable[[], None]) -> Callable[[], None]:
-        """Watch it; who is cancelled meanwhile leaves no watch behind."""
-        watching = asyncio.ensure_future(asyncio.to_thread(self._store.watch, self.id, hint))
-        try:
-            return await asyncio.shield(watching)
-        except asyncio.CancelledError:
-            watching.add_done_callback(_ended)
-            raise
 
     def _until(self, timeout: float | timedelta | None) -> float | None:
         return None if timeout is None else self._clock.monotonic_ms() + clock.to_ms(timeout)
@@ -168,6 +159,16 @@ class Handle(Generic[T]):
     def _value(self, promise: Promise) -> T:
         value: T = self._codec.unwrap(Outcome(promise.state, promise.value), self.id)
         return value
+
+
+async def watched(watch: Callable[[], Callable[[], None]]) -> Callable[[], None]:
+    """Begin to watch, in a thread; who is cancelled meanwhile leaves no watch behind. Answers what ends it."""
+    watching = asyncio.ensure_future(asyncio.to_thread(watch))
+    try:
+        return await asyncio.shield(watching)
+    except asyncio.CancelledError:
+        watching.add_done_callback(_ended)
+        raise
 
 
 def _ended(watching: asyncio.Future[Callable[[], None]]) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from durable_celery.errors import PromiseNotFound, StoreFull, StoreUnavailable
+from durable_celery.handle import watched
 from durable_celery.steps import Step, steps_of
 from durable_celery.web.answers import View, dumps, step
 
@@ -105,7 +106,7 @@ class Events:
         def hint() -> None:
             loop.call_soon_threadsafe(changed.set)
 
-        unwatch = await asyncio.to_thread(self._watch, hint)
+        unwatch = await watched(lambda: self._watch(hint))
         self._begin()
         try:
             while True:
