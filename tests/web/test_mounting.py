@@ -188,7 +188,7 @@ class TestAnotherStore:
                 web = Web(url, kind, durable)
                 assert web.put("greet", "Ann", Prefer="wait=5").status_code == 200
                 assert web.ask("GET", "/executions").json()["executions"][0]["id"] == web.id
-                redis.stop()
+                redis.kill()
 
                 for answer in (
                     web.put("greet", "Bo", id=f"{web.id}-2"),
@@ -200,6 +200,8 @@ class TestAnotherStore:
                     problem(answer, 503, "store-unavailable")
                     assert answer.headers["retry-after"] == "5"
                 assert web.ask("GET", "/healthz").status_code == 200
+                redis.start()
+                assert web.put("greet", "Bo", id=f"{web.id}-2", Prefer="wait=5").status_code == 200
                 web.http.close()
             durable.close()
 
