@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,11 @@ class Target:
     options: StartOptions
 
     @property
+    def is_known(self) -> bool:
+        """Whether this process has the function, and not only its name."""
+        return self.registered.fn is not _elsewhere
+
+    @property
     def name(self) -> str:
         return self.registered.name
 
@@ -43,7 +49,15 @@ class Exposed:
         self.durable = durable
         self.options = options
         self._translate = translate
-        self.targets: Mapping[str, Target] = {each.name: each for each in map(self._target, expose)}
+        self._expose = tuple(expose)
+        for each in self._expose:
+            if not isinstance(each, str | Function):
+                raise TypeError(f"expose= takes registered functions and their names, not {each!r}")
+
+    @functools.cached_property
+    def targets(self) -> Mapping[str, Target]:
+        """What is exposed, by name; names are looked up with the first request, when all modules are loaded."""
+        return {each.name: each for each in map(self._target, self._expose)}
 
     def target(self, name: str) -> Target:
         """An exposed function; Problem otherwise."""
@@ -87,13 +101,13 @@ class Exposed:
             raise problem from error
 
     def _target(self, each: Function[..., Any] | str) -> Target:
-        if isinstance(each, str):
-            registry = self.durable.registry
-            known = registry.get(each) if registry.has(each) else Registered(each, 1, _elsewhere)
-            return Target(known, StartOptions())
-        if not isinstance(each, Function):
-            raise TypeError(f"expose= takes registered functions and their names, not {each!r}")
-        return Target(each.registered, each.own)
+        if isinstance(each, Function):
+            return Target(each.registered, each.own)
+        registry = self.durable.registry
+        known = registry.get(each) if registry.has(each) else Registered(each, 1, _elsewhere)
+        if known.handler is not None:
+            raise TypeError(f"{each!r} is a handler: durable_celery.app() serves those")
+        return Target(known, StartOptions())
 
 
 def _elsewhere() -> None:

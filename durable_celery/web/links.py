@@ -61,7 +61,9 @@ def _serializer(secret: str | bytes | list[str] | list[bytes]) -> URLSafeSeriali
     try:
         from itsdangerous import URLSafeSerializer  # noqa: PLC0415  # an extra
     except ModuleNotFoundError as error:
-        raise ImportError("signed links need itsdangerous: pip install itsdangerous", name="itsdangerous") from error
+        raise ImportError(
+            "signed links need itsdangerous: pip install 'durable-celery[links]'", name="itsdangerous"
+        ) from error
     import hashlib  # noqa: PLC0415
 
     return URLSafeSerializer(secret, salt=_SALT, signer_kwargs={"digest_method": hashlib.sha256})
