@@ -176,7 +176,7 @@ class Durable(Clients):
         """What every way of starting comes down to."""
         starter = self._starter(mirror=not self._runs_here)
         created = starter.start(ids.check_root(promise_id), registered.name, registered.version, args, kwargs, options)
-        return self._handle(promise_id, created=created.fresh)
+        return self._handle(promise_id, created=created.fresh, begun_as=created.promise if created.fresh else None)
 
     def get(self, id: str) -> Handle[Any]:
         """The handle of an execution or a promise; raises PromiseNotFound."""
@@ -285,8 +285,8 @@ class Durable(Clients):
                 )
         self._inprocess.publish(ready)
 
-    def _handle(self, promise_id: str, *, created: bool = False) -> Handle[Any]:
-        return Handle(promise_id, store=self.store, codec=self.codec, cancel=self.cancel, created=created)
+    def _handle(self, promise_id: str, **said: Any) -> Handle[Any]:
+        return Handle(promise_id, store=self.store, codec=self.codec, cancel=self.cancel, **said)
 
     def _inline(self, function: str, version: int, promise_id: str, args: Any, kwargs: Any) -> Any:
         registered = self.registry.get(function, version)

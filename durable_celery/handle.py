@@ -26,7 +26,7 @@ class Handle(Generic[T]):
     """One promise by its id: ask how it stands, wait for it, cancel it."""
 
     #: Without a `__dict__`, serialisers that walk one (FastAPI's) refuse a Handle and say what it is.
-    __slots__ = ("__weakref__", "_cancel", "_clock", "_codec", "_store", "created", "id")
+    __slots__ = ("__weakref__", "_cancel", "_clock", "_codec", "_store", "begun_as", "created", "id")
 
     def __init__(
         self,
@@ -37,10 +37,13 @@ class Handle(Generic[T]):
         cancel: Callable[..., object],
         created: bool = False,
         clock: Clock | None = None,
+        begun_as: Promise | None = None,
     ) -> None:
         self.id = promise_id
         #: Whether the call that gave this handle started the execution; False when it attached to one.
         self.created = created
+        #: The record that it began with, for who started it: a look at the store less.
+        self.begun_as = begun_as
         self._store = store
         self._codec = codec
         self._cancel = cancel

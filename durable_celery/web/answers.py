@@ -28,8 +28,19 @@ _SOON, _LATER, _LATEST = 1, 5, 60
 
 
 def dumps(value: Any) -> bytes:
-    """A value as JSON; times as ISO 8601, and what else JSON has no form for as text."""
-    return json.dumps(value, default=_plain, separators=(",", ":")).encode()
+    """A value as JSON; times as ISO 8601, numbers that are none as null, what else JSON has no form for as text."""
+    try:
+        return json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False).encode()
+    except ValueError:
+        return json.dumps(_finite(value), default=_plain, separators=(",", ":")).encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:

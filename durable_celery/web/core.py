@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from durable_celery.durable import Durable
-from durable_celery.errors import FunctionNotFound, IdConflict, InvalidArguments, InvalidValue, NotSerializable
+from durable_celery.errors import (
+    DurableError,
+    FunctionNotFound,
+    IdConflict,
+    InvalidArguments,
+    InvalidValue,
+    NotSerializable,
+)
 from durable_celery.errors.problem import Problem
 from durable_celery.function import Function
 from durable_celery.http.bodies import check_declared, check_media_type, too_large
@@ -31,10 +38,7 @@ class Slots:
     """How many may wait or listen at once; without a number, any."""
 
     def __init__(self, number: int | None) -> None:
-        self._free = None if number is None else threading.BoundedSemaphore(number) if number > 0 else threading.Lock()
-        if number is not None and number <= 0:
-            assert self._free is not None
-            self._free.acquire()
+        self._free = None if number is None else threading.Semaphore(number)
 
     @contextmanager
     def taken(self) -> Iterator[bool]:
@@ -168,6 +172,8 @@ def _of_route(error: Exception) -> Resp:
             return of_problem(PROBLEMS.of_argument(error))
         case FunctionNotFound():
             raise error
+    if not isinstance(error, DurableError):
+        raise error
     problem = PROBLEMS.of_request(error)
     if problem.kind == "about:blank":
         raise error

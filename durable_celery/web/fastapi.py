@@ -9,6 +9,7 @@ from typing import Any, Unpack
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.params import Depends
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.routing import NoMatchFound
 
@@ -113,10 +114,13 @@ def _request(request: Request, path: str) -> Req:
 
 async def _read(request: Request, limit: int) -> bytes:
     read = bytearray()
-    async for chunk in request.stream():
-        read += chunk
-        if len(read) >= limit:
-            break
+    try:
+        async for chunk in request.stream():
+            read += chunk
+            if len(read) >= limit:
+                break
+    except ClientDisconnect as error:
+        raise Problem(400, "bad-request", "the client has gone") from error
     return bytes(read)
 
 

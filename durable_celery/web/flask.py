@@ -75,7 +75,7 @@ def _request(path: str) -> Req:
         method=request.method,
         path=path,
         base=(request.root_path + request.path).removesuffix(path),
-        query=request.args.to_dict(),
+        query={name: values[-1] for name, values in request.args.lists()},
         headers={name.lower(): value for name, value in request.headers.items()},
         read=request.stream.read,
         native=request._get_current_object(),  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -60,7 +61,7 @@ def json_of(data: bytes) -> Any:
     if not data.strip():
         return None
     try:
-        return json.loads(data, parse_constant=_refuse)
+        return json.loads(data, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise Problem(400, "bad-json", f"the body is not JSON: {_where(error)}") from error
 
@@ -81,6 +82,11 @@ def object_of(call: Call, *members: str) -> dict[str, Any]:
 def invalid_member(path: str, reason: str) -> Problem:
     """A part of the body that is not what it has to be."""
     return Problem(422, "invalid-arguments", reason, path=path, errors=[{"path": path, "reason": reason}])
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _refuse("a number that large")
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -58,7 +58,8 @@ def answered(
     seconds = None if wanted is None else min(wanted, site_max_wait)
 
     def answer(waited: bool) -> Resp:
-        promise, journal = handle._store.read(handle.id)
+        known = None if waited else handle.begun_as  # what was recorded just now need not be read
+        promise, journal = handle._store.read(handle.id) if known is None else (known, {})
         said_wait = seconds if waited and wish.wait_s is not None else None
         heeded = applied(wish, said_wait, later=not promise.state.settled)
         view = View(promise, journal, handle._codec, base)

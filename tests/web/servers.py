@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,7 +121,12 @@ def django_asgi(urls: tuple[Any, ...]) -> ASGIHandler:
 @contextmanager
 def on_waitress(wsgi: Any) -> Iterator[str]:
     server = create_server(wsgi, host="127.0.0.1", port=0, threads=THREADS)
-    thread = threading.Thread(target=server.run)
+
+    def run() -> None:
+        with contextlib.suppress(OSError):  # it is closed while it looks at its sockets
+            server.run()
+
+    thread = threading.Thread(target=run)
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}"
     server.close()

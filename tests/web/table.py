@@ -212,6 +212,13 @@ START = [
     ),
     Row("NaN is no JSON", f"PUT {GREET}/{{id}}", 400, "bad-json", sent={"content": b'{"args":[NaN]}'}),
     Row(
+        "a number without end is no JSON",
+        f"PUT {GREET}/{{id}}",
+        400,
+        "bad-json",
+        sent={"content": b'{"args":[1e999]}'},
+    ),
+    Row(
         "nesting without end",
         f"PUT {GREET}/{{id}}",
         422,
@@ -483,6 +490,7 @@ SURROUNDINGS = [
     Row("a list by an unknown state", "GET /executions?state=happy", 400, "bad-query"),
     Row("a list of an unknown function", "GET /executions?function=secret", 404, "unknown-function"),
     Row("a list that is too long", "GET /executions?limit=101", 400, "bad-query"),
+    Row("of two values the last counts", "GET /executions?state=happy&state=resolved", 200),
     Row("a list from nowhere", "GET /executions?after=x", 400, "bad-query"),
     Row(
         "who may do nothing",

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from durable_celery import Durable
+from durable_celery.codec import Codec
 from durable_celery.dev.child import wait_until
 from durable_celery.errors.problem import Problem
 from durable_celery.http.problems import document
+from durable_celery.promise import Promise
+from durable_celery.web.answers import dumps
 from durable_celery.web.core import Core, Slots
 from durable_celery.web.events import Seen
+from durable_celery.web.exposed import PROBLEMS
 from durable_celery.web.links import Links
 from durable_celery.web.message import Req
 from durable_celery.web.options import Options
@@ -191,6 +197,38 @@ class TestLinks:
     def test_a_link_is_for_settling_only(self) -> None:
         with pytest.raises(ValueError, match="cancel"):
             Links("s").token("a-1", "cancel", expires_in=60)
+
+
+class TestFailures:
+    def test_an_error_says_its_status_also_where_its_class_is_not_known(self) -> None:
+        class Declined(Exception):
+            http_status = 402
+
+        codec = Codec()
+        outcome = codec.failure(Declined("no money"))
+        promise = Promise(id="a-1", state=outcome.state, value=outcome.value)
+
+        found = PROBLEMS.of_failure(promise, codec, {})
+
+        assert (found.status, found.kind) == (402, "execution-failed")
+        assert found.extra["error"] == {"type": "Declined", "message": "no money"}
+
+    @pytest.mark.parametrize("status", [200, 99, 600, "402", True, None])
+    def test_what_is_no_error_status_is_500(self, status: Any) -> None:
+        error = ValueError("broken")
+        error.http_status = status  # type: ignore[attr-defined]
+        codec = Codec()
+        outcome = codec.failure(error)
+
+        assert PROBLEMS.of_failure(Promise(id="a-1", state=outcome.state, value=outcome.value), codec, {}).status == 500
+
+    def test_what_json_cannot_say_is_said_as_well_as_it_can(self) -> None:
+        said = dumps({"at": datetime(2026, 1, 2, tzinfo=UTC), "id": UUID(int=1), "none": [float("nan")]})
+        assert json.loads(said, parse_constant=lambda _: 1 / 0) == {
+            "at": "2026-01-02T00:00:00+00:00",
+            "id": "00000000-0000-0000-0000-000000000001",
+            "none": [None],
+        }
 
 
 def test_a_problem_is_a_document() -> None:

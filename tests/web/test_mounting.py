@@ -14,11 +14,13 @@ from django.core.exceptions import PermissionDenied
 from fastapi import Depends, FastAPI, HTTPException, Request
 from openapi_spec_validator import validate
 
-from durable_celery import Durable
+from durable_celery import Durable, Service
 from durable_celery.dev import EmbeddedRedis
 from durable_celery.settings import Settings
+from durable_celery.web.exposed import Exposed
 from durable_celery.web.fastapi import router
 from durable_celery.web.links import Links
+from durable_celery.web.options import Options
 from tests.web import shop
 from tests.web.conftest import Web, options, problem
 from tests.web.servers import KINDS, configured, django_asgi, django_urls, on_uvicorn, served
@@ -70,6 +72,19 @@ class TestExposing:
     def test_what_is_no_registered_function_cannot_be_exposed(self, durable: Durable) -> None:
         with pytest.raises(TypeError, match="registered"):
             router(durable, expose=[shop.greet])  # type: ignore[list-item]
+
+    def test_a_handler_is_served_by_the_ingress_and_not_from_here(self, durable: Durable) -> None:
+        service = Service(f"Greeter{uuid.uuid4().hex}")
+
+        @service.handler()
+        def hello(ctx: Any) -> str:
+            return "hello"
+
+        durable.bind(service)
+        exposed = Exposed(durable, [f"{service.name}.hello"], Options(), lambda _: None)
+
+        with pytest.raises(TypeError, match=r"durable_celery\.app"):
+            exposed.target(f"{service.name}.hello")
 
 
 class TestAuthorize:
