@@ -154,7 +154,12 @@ class Invoking:
     # Invocations of others
 
     def attach_invocation(self, invocation_id: str, serde: Serde[Any] | None = None, type_hint: Any = None) -> Op[Any]:
-        """Wait for the result of an invocation that exists. Raises PromiseNotFound."""
+        """Wait for the result of an invocation that exists.
+
+        Raises PromiseNotFound, and DeadlockError for an invocation that waits for this one.
+        """
+        if invocation_id == self.info.tree or f"{self.info.id}.".startswith(f"{invocation_id}."):
+            raise DeadlockError(f"{self.info.id!r} would wait for {invocation_id!r}, which waits for it")
         chosen = chosen_serde(serde, type_hint)
         child = NewPromise(id=ids.check_any(invocation_id))
         op = Attached(self._performer, self._next(), child, lambda value: unpack(chosen, value), invocation_id)
@@ -208,7 +213,7 @@ class Invoking:
         convert: Callable[[Any], Any] | None = None,
     ) -> Op[Any]:
         target = handler.object(key)
-        if handler.access is Access.EXCLUSIVE and target in self.info.holding:
+        if handler.access is not Access.SHARED and target in self.info.holding:
             chain = " -> ".join([*self.info.holding, target])
             raise DeadlockError(
                 f"{handler.function} of {target!r} would wait for itself ({chain}): send it instead of calling it"

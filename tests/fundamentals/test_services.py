@@ -14,6 +14,7 @@ import pytest
 import durable_celery as restate
 from durable_celery import (
     Context,
+    DeadlockError,
     Durable,
     DurableError,
     IdConflict,
@@ -214,6 +215,39 @@ def test_attaching_to_what_does_not_exist(durable: Durable) -> None:
         return "somebody"
 
     assert bound(durable, service).service(service).wait() == "nobody"
+
+
+def test_waiting_for_oneself_or_a_caller_is_refused(durable: Durable) -> None:
+    service = Service("S")
+
+    @service.handler()
+    async def child(ctx: Context, whom: str) -> None:
+        await ctx.attach_invocation(whom)
+
+    @service.handler()
+    async def parent(ctx: Context) -> str:
+        for whom in (ctx.id, f"{ctx.id}.1"):
+            try:
+                await ctx.service_call(child, whom)
+            except DeadlockError:
+                continue
+            return "it waits for ever"
+        return "refused"
+
+    assert bound(durable, service).service(service).parent() == "refused"
+
+
+def test_a_handler_goes_on_with_a_new_history(durable: Durable) -> None:
+    service = Service("S")
+
+    @service.handler()
+    async def drain(ctx: Context, order: Order) -> Any:
+        if order.lines:
+            return ctx.continue_as(Order(order.customer + "!", order.lines[1:]))
+        return order.customer
+
+    order = Order("ann", [{"item": "tea", "amount": 2}] * 3)
+    assert bound(durable, service).service(service).drain(order) == "ann!!!"
 
 
 def test_a_send_with_a_delay_waits(durable: Durable) -> None:
