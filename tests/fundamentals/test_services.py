@@ -13,6 +13,7 @@ import pytest
 
 import durable_celery as restate
 from durable_celery import (
+    Cancelled,
     Context,
     DeadlockError,
     Durable,
@@ -303,6 +304,27 @@ def test_an_invocation_is_cancelled_by_another(durable: Durable) -> None:
 
     stopped = bound(durable, service).service(service).stop()
     until(lambda: durable.get(stopped).status == "cancelled", "the cancellation")
+
+
+def test_a_call_has_an_id_and_can_be_taken_back(durable: Durable) -> None:
+    service = Service("S")
+
+    @service.handler()
+    async def sleeper(ctx: Context) -> None:
+        await ctx.sleep(3600)
+
+    @service.handler()
+    async def stop(ctx: Context) -> str:
+        call = ctx.service_call(sleeper)
+        invocation_id = await call.invocation_id()
+        await call.cancel_invocation()
+        try:
+            await call
+        except Cancelled as error:
+            return str(error.promise_id == invocation_id == f"{ctx.id}.1")
+        return "it ended"
+
+    assert bound(durable, service).service(service).stop() == "True"
 
 
 def test_errors_reach_the_caller(durable: Durable, style: Style) -> None:
