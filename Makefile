@@ -18,7 +18,7 @@ dev: setup  ## Redis, two workers, the web application and Flower, until Ctrl-C
 	@$(BIN)/python -m webapp.dev
 
 test: setup  ## the tests
-	@$(BIN)/python -m pytest tests -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup  ## format, lint, types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -9,6 +9,7 @@ from typing import Any
 from durable_celery import ids
 from durable_celery.body import finish_step
 from durable_celery.calloptions import CallOptions
+from durable_celery.handler import Handler
 from durable_celery.newpromise import DEFAULT_RETENTION_MS, NewPromise
 from durable_celery.op import Op, Performer, Tasks
 from durable_celery.operations.rpc import Continuation, Detached, RemoteCall
@@ -45,8 +46,8 @@ class Info:
 
     @property
     def holding(self) -> list[str]:
-        """The virtual objects that nobody else can call until this execution and its callers are over."""
-        own = [self.object] if self.access is Access.EXCLUSIVE else []
+        """The virtual objects and runs that cannot be called until this execution and its callers are over."""
+        own = [] if self.access is Access.SHARED else [self.object]
         return [*self.held.split("\n")] * bool(self.held) + own
 
 
@@ -117,6 +118,10 @@ class Calls:
     def continuation(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Continuation:
         """The same version of the same function, called anew."""
         function = self._performer.registry.get(self._info.function, self._info.version)
+        if self._info.object:
+            raise TypeError(f"{function.name} has a key: instead of going on it sends a call to itself")
+        if isinstance(function.handler, Handler):
+            args = function.handler.packed(*args)
         path, child = self.child(function.fn, args, kwargs)
         return Continuation(self._performer, child.function, path, replace(child, version=function.version))
 

@@ -39,7 +39,7 @@ class Invoking:
 
     # Calls
 
-    def service_call(self, handler: Any, arg: Any = None, *, idempotency_key: str | None = None) -> Op[Any]:
+    def service_call(self, handler: Any, arg: Any = None, *, idempotency_key: str | None = None) -> HandlerCall:
         """Call a handler of a service. With an idempotency key all who give it share one invocation."""
         return self._call(_of(handler, Kind.SERVICE), "", arg, idempotency_key)
 
@@ -54,7 +54,9 @@ class Invoking:
         """Have a handler of a service called, now or after a delay (seconds or timedelta)."""
         return self._send(_of(handler, Kind.SERVICE), "", arg, send_delay, idempotency_key)
 
-    def object_call(self, handler: Any, key: str, arg: Any = None, *, idempotency_key: str | None = None) -> Op[Any]:
+    def object_call(
+        self, handler: Any, key: str, arg: Any = None, *, idempotency_key: str | None = None
+    ) -> HandlerCall:
         """Call a handler of a virtual object.
 
         Raises DeadlockError when it would wait for an object that this call, or a caller of it, holds.
@@ -73,7 +75,9 @@ class Invoking:
         """Have a handler of a virtual object called, also of the one that this is a call to."""
         return self._send(_of(handler, Kind.OBJECT), key, arg, send_delay, idempotency_key)
 
-    def workflow_call(self, handler: Any, key: str, arg: Any = None, *, idempotency_key: str | None = None) -> Op[Any]:
+    def workflow_call(
+        self, handler: Any, key: str, arg: Any = None, *, idempotency_key: str | None = None
+    ) -> HandlerCall:
         """Call a handler of a workflow; for its run: start it, or attach to the one there is.
 
         Raises IdConflict when it runs with another argument.
@@ -154,7 +158,12 @@ class Invoking:
     # Invocations of others
 
     def attach_invocation(self, invocation_id: str, serde: Serde[Any] | None = None, type_hint: Any = None) -> Op[Any]:
-        """Wait for the result of an invocation that exists. Raises PromiseNotFound."""
+        """Wait for the result of an invocation that exists.
+
+        Raises PromiseNotFound, and DeadlockError for an invocation that waits for this one.
+        """
+        if invocation_id == self.info.tree or f"{self.info.id}.".startswith(f"{invocation_id}."):
+            raise DeadlockError(f"{self.info.id!r} would wait for {invocation_id!r}, which waits for it")
         chosen = chosen_serde(serde, type_hint)
         child = NewPromise(id=ids.check_any(invocation_id))
         op = Attached(self._performer, self._next(), child, lambda value: unpack(chosen, value), invocation_id)
@@ -206,9 +215,9 @@ class Invoking:
         *,
         packed: bool = False,
         convert: Callable[[Any], Any] | None = None,
-    ) -> Op[Any]:
+    ) -> HandlerCall:
         target = handler.object(key)
-        if handler.access is Access.EXCLUSIVE and target in self.info.holding:
+        if handler.access is not Access.SHARED and target in self.info.holding:
             chain = " -> ".join([*self.info.holding, target])
             raise DeadlockError(
                 f"{handler.function} of {target!r} would wait for itself ({chain}): send it instead of calling it"

@@ -77,7 +77,14 @@ def perform(tell: Callable[[Stage], None], durable: Durable, app: str) -> None:
 
     `app` is the module that workers are given with `celery -A`.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupted = []
+
+    def interrupt(number: int, _: object) -> None:
+        interrupted.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     home, folder = Path.cwd(), Path(tempfile.mkdtemp(prefix="durable-example-"))
     began, keep = time.monotonic(), False
     try:
@@ -88,6 +95,8 @@ def perform(tell: Callable[[Stage], None], durable: Durable, app: str) -> None:
             os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
             tell(Stage(durable, app, server.url, supervisor))
             durable.close()
+        if interrupted:  # while something was collected, say, where nothing that is raised gets any further
+            raise KeyboardInterrupt
         expect(not supervisor.survivors() and not server.running, "nothing is left running")
         print(f"All of this was checked, in {time.monotonic() - began:.0f} s. Everything is stopped.")
     except KeyboardInterrupt:

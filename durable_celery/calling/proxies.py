@@ -31,9 +31,11 @@ class Bound:
         key = f" of {self._request.key!r}" if self._request.key else ""
         return f"<{self._request.function}{key}>"
 
-    def __call__(self, arg: Any = None) -> Any:
-        """Call it and wait for the value, without limit."""
-        return self.call(arg)
+    def __call__(
+        self, arg: Any = None, *, idempotency_key: str | None = None, timeout: float | timedelta | None = None
+    ) -> Any:
+        """The same as `call`."""
+        return self.call(arg, idempotency_key=idempotency_key, timeout=timeout)
 
     def call(
         self, arg: Any = None, *, idempotency_key: str | None = None, timeout: float | timedelta | None = None

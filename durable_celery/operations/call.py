@@ -11,10 +11,25 @@ from durable_celery.newpromise import NewPromise
 from durable_celery.op import Op, Performer
 from durable_celery.operations.ask import Ask
 from durable_celery.operations.rpc import Detached, RemoteCall
+from durable_celery.operations.state import Known
 from durable_celery.promise import State
 
 
-class HandlerCall(RemoteCall[Any]):
+class Invoked(RemoteCall[Any]):
+    """An invocation that a body has made."""
+
+    def invocation_id(self) -> Op[str]:
+        """Its id, at once, to attach to it or to cancel it."""
+        self.performer.flush()
+        return Known(self.performer, "invocation_id", self.id)
+
+    def cancel_invocation(self) -> Ask:
+        """Cancel it and everything below it."""
+        self.performer.flush()
+        return self.owner.cancel_invocation(self.id)  # type: ignore[union-attr,no-any-return]
+
+
+class HandlerCall(Invoked):
     """A call that is waited for; its value is what the handler returned, as its annotation or serde says."""
 
     def __init__(
@@ -27,16 +42,8 @@ class HandlerCall(RemoteCall[Any]):
         return self._convert(super().take())
 
 
-class Sent(Detached):
+class Sent(Detached, Invoked):
     """A call that nobody waits for; its value is the id of the invocation."""
-
-    def invocation_id(self) -> Op[str]:
-        """Its id, to attach to it or to cancel it."""
-        return self
-
-    def cancel_invocation(self) -> Ask:
-        """Cancel it and everything below it."""
-        return self.owner.cancel_invocation(self.id)  # type: ignore[union-attr,no-any-return]
 
 
 class Attached(HandlerCall):

@@ -49,7 +49,7 @@ def greet(ctx: Context, name: str = "you") -> str:
 
 @Shop.handler("by-and-by")
 def by_and_by(ctx: Context, words: list[str]) -> Generator[Any, Any, str]:
-    yield ctx.sleep(timedelta(milliseconds=1))
+    yield ctx.sleep(timedelta(milliseconds=200))
     return " ".join(words)
 
 

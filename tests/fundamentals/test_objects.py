@@ -354,3 +354,14 @@ def test_called_without_a_key(durable: Durable) -> None:
     durable.bind(counter)
     with pytest.raises(DurableError, match="without a key"):
         durable.run("raw", "Counter.add").result(5)
+
+
+def test_one_with_a_key_sends_to_itself_instead_of_going_on(durable: Durable) -> None:
+    counter = VirtualObject("Counter")
+
+    @counter.handler()
+    async def forever(ctx: ObjectContext) -> Any:
+        return ctx.continue_as()
+
+    with pytest.raises(TypeError, match="sends a call to itself"):
+        bound(durable, counter).object(counter, "ann").forever()

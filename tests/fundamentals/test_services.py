@@ -13,7 +13,9 @@ import pytest
 
 import durable_celery as restate
 from durable_celery import (
+    Cancelled,
     Context,
+    DeadlockError,
     Durable,
     DurableError,
     IdConflict,
@@ -216,6 +218,39 @@ def test_attaching_to_what_does_not_exist(durable: Durable) -> None:
     assert bound(durable, service).service(service).wait() == "nobody"
 
 
+def test_waiting_for_oneself_or_a_caller_is_refused(durable: Durable) -> None:
+    service = Service("S")
+
+    @service.handler()
+    async def child(ctx: Context, whom: str) -> None:
+        await ctx.attach_invocation(whom)
+
+    @service.handler()
+    async def parent(ctx: Context) -> str:
+        for whom in (ctx.id, f"{ctx.id}.1"):
+            try:
+                await ctx.service_call(child, whom)
+            except DeadlockError:
+                continue
+            return "it waits for ever"
+        return "refused"
+
+    assert bound(durable, service).service(service).parent() == "refused"
+
+
+def test_a_handler_goes_on_with_a_new_history(durable: Durable) -> None:
+    service = Service("S")
+
+    @service.handler()
+    async def drain(ctx: Context, order: Order) -> Any:
+        if order.lines:
+            return ctx.continue_as(Order(order.customer + "!", order.lines[1:]))
+        return order.customer
+
+    order = Order("ann", [{"item": "tea", "amount": 2}] * 3)
+    assert bound(durable, service).service(service).drain(order) == "ann!!!"
+
+
 def test_a_send_with_a_delay_waits(durable: Durable) -> None:
     service, done = Service("S"), threading.Event()
 
@@ -269,6 +304,27 @@ def test_an_invocation_is_cancelled_by_another(durable: Durable) -> None:
 
     stopped = bound(durable, service).service(service).stop()
     until(lambda: durable.get(stopped).status == "cancelled", "the cancellation")
+
+
+def test_a_call_has_an_id_and_can_be_taken_back(durable: Durable) -> None:
+    service = Service("S")
+
+    @service.handler()
+    async def sleeper(ctx: Context) -> None:
+        await ctx.sleep(3600)
+
+    @service.handler()
+    async def stop(ctx: Context) -> str:
+        call = ctx.service_call(sleeper)
+        invocation_id = await call.invocation_id()
+        await call.cancel_invocation()
+        try:
+            await call
+        except Cancelled as error:
+            return str(error.promise_id == invocation_id == f"{ctx.id}.1")
+        return "it ended"
+
+    assert bound(durable, service).service(service).stop() == "True"
 
 
 def test_errors_reach_the_caller(durable: Durable, style: Style) -> None:

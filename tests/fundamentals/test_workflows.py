@@ -11,6 +11,7 @@ import durable_celery as restate
 from durable_celery import (
     AlreadySettled,
     Context,
+    DeadlockError,
     Durable,
     IdConflict,
     InvalidName,
@@ -199,3 +200,21 @@ def test_keys_that_are_no_ids(durable: Durable) -> None:
     for key in ("ann@example.com/x", "a:b", "ü 1.2", "run"):
         client.workflow("Signup", key).click(key)
         assert client.workflow("Signup", key).run("m") == f"{key} m {key}"
+
+
+def test_a_run_that_would_wait_for_itself_is_refused(durable: Durable) -> None:
+    workflow, service = Workflow("W"), Service("S")
+
+    @workflow.main()
+    async def run(ctx: WorkflowContext) -> str:
+        try:
+            return str(await ctx.service_call(between))
+        except DeadlockError as error:
+            return str(error)
+
+    @service.handler()
+    async def between(ctx: Context) -> str:
+        return str(await ctx.workflow_call(run, "k"))
+
+    said = bound(durable, workflow, service).workflow(workflow, "k").run()
+    assert "W/k -> W/k" in said

@@ -210,6 +210,8 @@ class Fleet:
                 worker.thaw()
             worker.child.kill()
         self.project.durable.close()
+        # A result that is collected later says goodbye to its server, and waits 20 s for one that is gone.
+        self.project.app.backend.result_consumer.cancel_for = lambda task_id: None
         self.project.app.close()
         self.redis.close()
         self.messages.close()
