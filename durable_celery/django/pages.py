@@ -19,6 +19,8 @@ from durable_celery.web.waiting import waiting_on, wakes_at
 
 #: Characters shown of a value, and of a traceback, of which the end says most.
 _SHOWN, _TRACED = 500, 2000
+#: How many arguments are shown, and how many steps: the last ones, which are at work.
+_ARGUMENTS, _STEPS = 50, 500
 #: Steps that are promises of their own.
 _PROMISES = ("rpc", "promise", "detached", "continue", "task")
 _AGAIN = (State.REJECTED, State.CANCELED, State.TIMEDOUT)
@@ -41,16 +43,18 @@ def row(promise: Promise, codec: Codec) -> dict[str, Any]:
 def detail(durable: Durable, promise: Promise, journal: Mapping[str, str]) -> dict[str, Any]:
     """All that is shown of one."""
     codec, waits = durable.codec, waiting_on(promise, journal)
-    args, kwargs = codec.decode(promise.args) if promise.is_execution else ([], {})
+    args, kwargs = (codec.decode(promise.args) if promise.is_execution else None) or ([], {})
+    steps = steps_of(promise, journal, codec)
     return {
         "id": promise.id,
         "status": promise.status,
         "facts": [(name, value) for name, value in _facts(promise, codec, waits) if value not in ("", None)],
-        "args": [shortened(each) for each in args],
-        "kwargs": {name: shortened(each) for name, each in kwargs.items()},
+        "args": [shortened(each) for each in args[:_ARGUMENTS]],
+        "kwargs": {name: shortened(each) for name, each in [*kwargs.items()][:_ARGUMENTS]},
         "result": shortened(codec.decode(promise.value)) if promise.state is State.RESOLVED else None,
         "error": _error(promise, codec),
-        "steps": [_step(each) for each in steps_of(promise, journal, codec)],
+        "steps": [_step(each) for each in steps[-_STEPS:]],
+        "earlier": max(0, len(steps) - _STEPS),
         "waits": [{**each, "until": moment(each.get("until"))} for each in waits],
         "parent": ids.parent_of(promise.id),
         "api": api_link(promise.id, promise.function),

@@ -14,9 +14,12 @@ from django.utils.module_loading import import_string
 from durable_celery.codec import Codec
 from durable_celery.django.taskapi import base
 from durable_celery.errors import Cancelled, ExecutionFailed, Parked, TimedOut
+from durable_celery.journal import Entry
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.steps import steps_of
 
+#: Where the journal has the task itself, which is a step.
+STEP = "1"
 #: Who had an attempt is known while it lasts.
 UNKNOWN_WORKER = "unknown"
 
@@ -72,7 +75,7 @@ def result_of(promise: Promise, journal: Mapping[str, str], codec: Codec, module
         args=said["args"],
         kwargs=said["kwargs"],
         backend=said["backend"],
-        errors=_errors(promise, codec),
+        errors=_errors(promise, journal, codec),
         worker_ids=workers,
     )
     if promise.state is State.RESOLVED:
@@ -89,9 +92,10 @@ def _status(promise: Promise) -> Any:
     return statuses.RUNNING if promise.phase is Phase.ACQUIRED else statuses.READY
 
 
-def _errors(promise: Promise, codec: Codec) -> list[Any]:
+def _errors(promise: Promise, journal: Mapping[str, str], codec: Codec) -> list[Any]:
     if promise.state is State.REJECTED:
-        said = codec.decode(promise.value)
+        step = Entry.decode(journal[STEP]) if STEP in journal else None  # its traceback begins at the task
+        said = codec.decode(promise.value if step is None or step.state is not State.REJECTED else step.payload)
         kind, trace = said["type"], said.get("traceback", "")
         if kind == path_of(ExecutionFailed) and said.get("args"):
             kind = said["args"][0]  # stands for one that is no Exception, such as SystemExit

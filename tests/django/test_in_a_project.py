@@ -1,0 +1,36 @@
+"""The Django application in a real project: each file of cases runs in a process with that project's settings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CASES = sorted(str(path) for path in HERE.glob("cases_*.py"))
+
+
+def test_all_cases_hold_in_a_project_with_a_database_and_a_worker() -> None:
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "tests.django.plugin", "-p", "no:cacheprovider", *CASES]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=150, cwd=HERE.parents[1])
+
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-5000:]
+
+
+def test_who_imports_durable_celery_does_not_import_django() -> None:
+    program = "import sys, durable_celery; sys.exit('django' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_begin_run_on_commit_without_django_says_what_it_needs() -> None:
+    program = """
+from durable_celery import Durable
+fn = Durable.local().register(name="f")(lambda ctx: 1)
+try:
+    fn.begin_run_on_commit("a")
+except Exception as error:
+    assert "INSTALLED_APPS" in str(error), error
+else:
+    raise SystemExit("it was begun")
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
