@@ -9,7 +9,7 @@ from celery import Celery
 from durable_celery import Durable
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.django.site.settings")
-app = Celery("site")
+app = Celery("tests.django.site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 durable = Durable(app)
 app.autodiscover_tasks()

@@ -21,10 +21,10 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "durable_celery.django",
     "tests.django.site.orders",
     *(["django_tasks"] if django.VERSION < (6,) else []),
 ]
+INSTALLED_APPS += ["durable_celery.django"]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
