@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from durable_celery import ids
+from durable_celery.django.commit import begin_on_commit
 from durable_celery.django.performing import NAME, performer_of
 from durable_celery.django.project import durable_of_project
 from durable_celery.django.results import result_of
@@ -29,6 +30,8 @@ class DurableBackend(BaseTaskBackend):
     `retention`, seconds that results are kept.
     """
 
+    #: Also of classes that are made of this one: workers have to know what performs their tasks.
+    performed_by_durable = True
     supports_defer = True
     supports_async_task = True
     supports_get_result = True
@@ -67,15 +70,13 @@ class DurableBackend(BaseTaskBackend):
             "enqueued_at": now,
         }
 
-        def begin() -> None:
-            self._performer(task).run(result.id, task.module_path, said)
-            signals.task_enqueued.send(sender=type(self), task_result=result)
-
+        performer = self._performer(task)
         if self.options.get("enqueue_on_commit"):
-            durable_of_project().codec.encode(said, "an argument of a task")
-            transaction.on_commit(begin)
+            begin_on_commit(performer, result.id, (task.module_path, said), {})
+            transaction.on_commit(lambda: self._announce(result))
         else:
-            begin()
+            performer.run(result.id, task.module_path, said)
+            self._announce(result)
         return result
 
     def get_result(self, result_id: str) -> Any:
@@ -99,6 +100,9 @@ class DurableBackend(BaseTaskBackend):
         if unknown:
             message = f"OPTIONS of TASKS[{self.alias!r}] has {', '.join(unknown)}, which mean nothing."
             yield checks.Error(message, hint=f"There are {', '.join(sorted(_OPTIONS))}.", id="durable_celery.E005")
+
+    def _announce(self, result: Any) -> None:
+        signals.task_enqueued.send(sender=type(self), task_result=result)
 
     def _performer(self, task: Any) -> Any:
         queue = None if task.queue_name == base.DEFAULT_TASK_QUEUE_NAME else task.queue_name

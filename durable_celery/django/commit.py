@@ -49,6 +49,8 @@ def begin_on_commit(
     fn: Function[..., Any] | str, id: str, args: tuple[Any, ...], kwargs: dict[str, Any], using: str | None = None
 ) -> OnCommit:
     """The same with the arguments apart, for functions that have one called `using`."""
+    if not isinstance(fn, Function | str):
+        raise TypeError(f"it takes a registered function or the name of one, not {fn!r}")
     durable = fn.durable if isinstance(fn, Function) else durable_of_project()
     begin = _prepared(durable, fn, ids.check_root(id), args, kwargs)
     begun = OnCommit(id)

@@ -102,6 +102,7 @@ def test_what_is_changed_after_the_call_is_not_sent(site, id: str) -> None:
 @pytest.mark.parametrize(
     ("fn", "id", "args", "error"),
     [
+        (echo.fn, "order", [], TypeError),
         (echo, "not an id", [], InvalidId),
         (echo, "order.1", [], InvalidId),
         (ship, "order", [], TypeError),

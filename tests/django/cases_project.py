@@ -44,6 +44,7 @@ def found(**said) -> dict[str, str]:
 
 def test_there_is_nothing_to_migrate_and_no_table() -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+    call_command("migrate", run_syncdb=True, verbosity=0)
 
     assert not [name for name in connection.introspection.table_names() if name.startswith("durable")]
 

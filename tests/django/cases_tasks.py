@@ -16,11 +16,13 @@ from celery import Celery
 from django.db import transaction
 from django.test import override_settings
 
-from durable_celery import Durable, Parked, State, StoreUnavailable
+from durable_celery import Durable, Parked, PayloadTooLarge, State, StoreUnavailable
 from durable_celery.dev.child import wait_until
+from durable_celery.django import DurableBackend
 from durable_celery.django.performing import NAME, performer_of
 from durable_celery.django.results import result_of, task_at
 from durable_celery.django.taskapi import BaseTaskBackend, TaskResultDoesNotExist, base, signals, task_backends
+from durable_celery.django.tasks import learn
 from durable_celery.promise import Phase
 from tests.django.site.celery import durable
 from tests.django.site.orders import tasks
@@ -134,8 +136,9 @@ class TestPerforming:
 
         assert told == [(result.id, STATUS.READY)]
         over(result)
-        printed = f"id={result.id} path=tests.django.site.orders.tasks.fail state=FAILED"
-        assert wait_until(lambda: printed in site.worker.output(), 10)
+        for state in ("RUNNING", "FAILED"):
+            printed = f"id={result.id} path=tests.django.site.orders.tasks.fail state={state}"
+            assert wait_until(lambda printed=printed: printed in site.worker.output(), 10), state
 
 
 class TestResults:
@@ -166,6 +169,14 @@ class TestResults:
         result.refresh()
 
         assert (result.status, result.errors[0].exception_class.__name__) == (STATUS.FAILED, "Cancelled")
+
+    def test_one_that_a_worker_has_is_running_with_that_worker_as_its_last(self) -> None:
+        promise = durable.get(tasks.add.enqueue(1, 2).id).promise()
+        held = replace(promise, phase=Phase.ACQUIRED, state=State.PENDING, holder="one@here/7", attempt=2)
+        result = result_of(held, {}, durable.codec, ())
+
+        assert (result.status, result.is_finished) == (STATUS.RUNNING, False)
+        assert (result.attempts, result.worker_ids) == (2, ["unknown", "one@here/7"])
 
     def test_one_that_is_parked_has_failed_until_somebody_resumes_it(self) -> None:
         promise = durable.get(tasks.add.enqueue(1, 2).id).promise()
@@ -229,6 +240,10 @@ class TestTransactions:
 
         assert over(result).return_value == "tea"
 
+    def test_told_so_mistakes_are_raised_inside_the_transaction(self) -> None:
+        with transaction.atomic(), pytest.raises(PayloadTooLarge):
+            tasks.committed.enqueue("x" * 2_000_000)
+
     def test_told_so_it_is_not_performed_after_a_rollback(self) -> None:
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             result = tasks.committed.enqueue(1)
@@ -241,6 +256,26 @@ class TestTransactions:
         away.app.conf.durable_store_timeout = 0.2
         with override_settings(DURABLE=away), pytest.raises(StoreUnavailable):
             tasks.add.enqueue(1, 2)
+
+
+class OfTheProject(DurableBackend):
+    """A backend that a project has made of this one."""
+
+
+@pytest.mark.parametrize(
+    ("backend", "needed"),
+    [
+        ("durable_celery.django.DurableBackend", True),
+        ("tests.django.cases_tasks.OfTheProject", True),
+        (f"{BaseTaskBackend.__module__.removesuffix('base')}dummy.DummyBackend", False),
+        ("nowhere.Backend", False),
+    ],
+)
+def test_workers_learn_to_perform_tasks_where_a_backend_needs_it(backend: str, needed: bool) -> None:
+    fresh = Durable(Celery())
+    with override_settings(DURABLE=fresh, TASKS={"default": {"BACKEND": backend}}):
+        learn()
+    assert (NAME in fresh.app.tasks) == fresh.registry.has(NAME) == needed
 
 
 def test_without_a_worker_tasks_run_on_threads_of_this_process() -> None:
