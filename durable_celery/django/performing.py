@@ -14,7 +14,6 @@ from durable_celery.context import Context
 from durable_celery.django.results import as_asked, path_of, task_at
 from durable_celery.django.taskapi import base, signals, task_backends
 from durable_celery.durable import Durable
-from durable_celery.errors import ExecutionFailed
 from durable_celery.function import Function
 
 #: What it is registered as, and the name of its Celery task.
@@ -69,8 +68,6 @@ def _called(task: Any, result: Any, backend: Any) -> Any:
         trace = "".join(format_exception(error))
         result.errors.append(base.TaskError(exception_class_path=path_of(type(error)), traceback=trace))
         signals.task_finished.send(sender=type(backend), task_result=result)
-        if isinstance(error, SystemExit):  # a worker would take it for its own
-            raise ExecutionFailed(path_of(type(error)), str(error)) from error
         raise
     object.__setattr__(result, "_return_value", value)
     _over(result, base.TaskResultStatus.SUCCESSFUL)

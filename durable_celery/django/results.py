@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from durable_celery.codec import Codec
 from durable_celery.django.taskapi import base
-from durable_celery.errors import Cancelled, ExecutionFailed, Parked, TimedOut
+from durable_celery.errors import Cancelled, Parked, TimedOut
 from durable_celery.journal import Entry
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.steps import steps_of
@@ -96,10 +96,7 @@ def _errors(promise: Promise, journal: Mapping[str, str], codec: Codec) -> list[
     if promise.state is State.REJECTED:
         step = Entry.decode(journal[STEP]) if STEP in journal else None  # its traceback begins at the task
         said = codec.decode(promise.value if step is None or step.state is not State.REJECTED else step.payload)
-        kind, trace = said["type"], said.get("traceback", "")
-        if kind == path_of(ExecutionFailed) and said.get("args"):
-            kind = said["args"][0]  # stands for one that is no Exception, such as SystemExit
-        return [base.TaskError(exception_class_path=kind, traceback=trace)]
+        return [base.TaskError(exception_class_path=said["type"], traceback=said.get("traceback", ""))]
     if promise.phase is Phase.PARKED and not promise.state.settled:
         parked = Parked(promise.id, promise.reason)
         return [base.TaskError(exception_class_path=path_of(Parked), traceback=str(parked))]

@@ -194,6 +194,13 @@ class TestRefusing:
             tasks.add.using(**said)
         assert type(raised.value).__name__ in INVALID
 
+    def test_a_task_is_looked_at_again_when_it_is_enqueued(self) -> None:
+        only_mail = {"BACKEND": "durable_celery.django.DurableBackend", "QUEUES": ["mail"]}
+        with override_settings(TASKS={"default": only_mail}):
+            for enqueue in (tasks.add.enqueue, async_to_sync(tasks.add.aenqueue)):
+                with pytest.raises(Exception, match="Queue 'default' is not valid"):
+                    enqueue(1, 2)
+
     def test_the_features_are_declared(self) -> None:
         backend = task_backends["default"]
 
