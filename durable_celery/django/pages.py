@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.text import Truncator
 
 from durable_celery import ids
@@ -64,9 +65,11 @@ def detail(durable: Durable, promise: Promise, journal: Mapping[str, str]) -> di
     }
 
 
-def moment(ms: int | None) -> datetime | None:
-    """An instant, which templates show in the time zone of the site."""
-    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+def moment(ms: int | None) -> str | None:
+    """An instant to the second, in the time zone of the site."""
+    if ms is None:
+        return None
+    return f"{timezone.localtime(datetime.fromtimestamp(ms / 1000, UTC)):%Y-%m-%d %H:%M:%S}"
 
 
 def shortened(value: Any, most: int = _SHOWN) -> str:

@@ -63,6 +63,7 @@ class TestLooking:
         shown = text(chief.get(page(id)))
 
         assert re.search(r"1 look run resolved 1 .* 2 pack run resolved 1 ", shown)
+        assert re.search(r"Ended \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", shown)
         assert "Result &quot;packed tea&lt;b&gt;&quot;" in shown
         assert "Argument note &quot;&lt;b&gt;&quot;" in shown
         assert f"/durable/executions/{id}" in chief.get(page(id)).content.decode()
