@@ -27,15 +27,17 @@ _bound: weakref.WeakSet[Views] = weakref.WeakSet()
 
 
 @overload
-def durable_api(view: V, /) -> V: ...
+def durable_api(view: V, /) -> V:
+    """Bare."""
 
 
 @overload
-def durable_api(view: None = None, /, **options: Unpack[ViewSettings]) -> Callable[[V], V]: ...
+def durable_api(view: None = None, /, **options: Unpack[ViewSettings]) -> Callable[[V], V]:
+    """With options."""
 
 
 def durable_api(view: Any = None, /, **options: Unpack[ViewSettings]) -> Any:
-    """Have a view answer 202 at once, and be carried out by a worker: below the route's decorator, bare or with options.
+    """Have a view answer 202 at once and a worker carry it out: below the route's decorator, bare or with options.
 
     `Location` leads to the status link: 202 while it runs, then what the view returned.
     It works on functions, and on methods of MethodView and of flask-restful's Resource.
