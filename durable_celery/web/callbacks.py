@@ -8,6 +8,7 @@ made, at least once, also when the other one failed, was cancelled or timed out.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,14 +47,21 @@ class Calling:
     allowed: tuple[str, ...]
     #: What is told of a result.
     result: Callable[[Any], dict[str, Any]] = lambda value: {"result": value}
+    #: What a callback that is a function is called in.
+    within: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
-def begin(durable: Durable, promise_id: str, function: str, *, kind: str, url: str | None = None) -> None:
-    """Have the callback of an execution made when that ends, once. Raises Problem when somebody else has its id."""
+def begin(
+    durable: Durable, promise_id: str, function: str, *, kind: str, url: str | None = None, owner: str = ""
+) -> None:
+    """Have the callback of an execution made when that ends, once. Raises Problem when somebody else has its id.
+
+    `owner` is who knows more of it where there may be several.
+    """
     callback_id = id_of(promise_id, kind)
     registered = durable.registry.get(NAME)
     try:
-        durable.start(callback_id, registered, (promise_id, function, url), {}, Options())
+        durable.start(callback_id, registered, (promise_id, function, url, owner), {}, Options())
     except IdConflict as error:
         if durable.store.get(callback_id).function != NAME:
             raise Problem(409, "id-conflict", "the id of the callback is taken", id=callback_id) from error
@@ -64,16 +72,17 @@ def id_of(promise_id: str, kind: str) -> str:
     return ids.named(promise_id, kind)
 
 
-def body(calling: Callable[[str], Calling]) -> Callable[..., Any]:
-    """The durable function; `calling` finds what belongs to the function that is waited for."""
+def body(calling: Callable[[Context, str, str], Calling]) -> Callable[..., Any]:
+    """The durable function; `calling` finds what belongs to a function and its owner."""
 
-    def callback(ctx: Context, promise_id: str, function: str, url: str | None) -> Any:
+    def callback(ctx: Context, promise_id: str, function: str, url: str | None, owner: str = "") -> Any:
         """Tell somebody how an execution ended."""
         outcome = _ended(ctx.attach_invocation(promise_id))
-        said = calling(function)
+        said = calling(ctx, function, owner)
         told = document(ctx._performer.codec, promise_id, function, outcome, said.result)
         if url is None and not isinstance(said.callback, str):
-            return _called(ctx, said, promise_id, told)
+            with said.within():
+                return _called(ctx, said, promise_id, told)
         webhook = Webhook(id=ctx.id, url=_address(said, url), told=told)
         return ctx.run(send, webhook, said.secrets).options(name="deliver", retry=said.retry).get()
 

@@ -33,6 +33,7 @@ class Views:
         self.options = options
         self.slots = Slots(options.max_waiters)
         self.secrets = secrets
+        self.name = app.name
         self._app = app
         self._durable = durable
         self._allowed = allowed
@@ -43,9 +44,10 @@ class Views:
         """Make a durable function of a view; one that was loaded twice is the same."""
         durable = declared.durable or self._durable
         self._declared[declared.name] = declared
-        made = durable.register(name=declared.name, **declared.settings)(self._body(declared))
+        durable.dependencies.setdefault(EXTENSION, {})[self.name] = self
+        made = durable.register(name=declared.name, **declared.settings)(_body(declared))
         self._functions[declared.name] = made
-        durable.register(name=callbacks.NAME)(self._callback())
+        durable.register(name=callbacks.NAME)(callbacks.body(_calling))
 
     def function(self, declared: Declared) -> Function[..., Any]:
         """The durable function of a view."""
@@ -62,30 +64,21 @@ class Views:
             by_durable.setdefault(id(function.durable), []).append(function)
         return [Exposed(each[0].durable, each, self.options, translate) for each in by_durable.values()]
 
-    def _calling(self, function: str) -> Calling:
-        declared = self._declared[function]
+    def perform(self, ctx: Context, name: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Carry out a view."""
+        return perform(self._app, ctx, self._declared[name].view, request)
+
+    def calling(self, name: str) -> Calling:
+        """What belongs to the callbacks of a view."""
+        declared = self._declared[name]
         return Calling(
             callback=declared.callback,
             retry=declared.callback_retry,
             secrets=self.secrets,
             allowed=self.allowed(declared),
             result=told,
+            within=self._app.app_context,
         )
-
-    def _body(self, declared: Declared) -> Callable[..., Any]:
-        def carry_out(ctx: Context, request: dict[str, Any]) -> Any:
-            return perform(self._app, ctx, declared.view, request)
-
-        return _standing_for(carry_out, declared.view)
-
-    def _callback(self) -> Callable[..., Any]:
-        inner = callbacks.body(self._calling)
-
-        def callback(ctx: Context, promise_id: str, function: str, url: str | None) -> Any:
-            with self._app.app_context():
-                return inner(ctx, promise_id, function, url)
-
-        return callback
 
 
 def of_application() -> Views:
@@ -96,6 +89,28 @@ def of_application() -> Views:
             f"the application {flask.current_app.name!r} has no Durable to carry out its views: "
             "call durable_celery.web.flask.bind(app, durable) where it is made"
         )
+    return found
+
+
+def _body(declared: Declared) -> Callable[..., Any]:
+    """The durable function of a view; which application it belongs to is said by each request."""
+
+    def carry_out(ctx: Context, request: dict[str, Any]) -> Any:
+        return _of_name(ctx, request["app"]).perform(ctx, declared.name, request)
+
+    return _standing_for(carry_out, declared.view)
+
+
+def _calling(ctx: Context, function: str, app: str) -> Calling:
+    return _of_name(ctx, app).calling(function)
+
+
+def _of_name(ctx: Context, app: str) -> Views:
+    """The application of this name; where there is one only it may be called otherwise here."""
+    bound: dict[str, Views] = ctx.get_dependency(EXTENSION)
+    found = bound.get(app) or (next(iter(bound.values())) if len(bound) == 1 else None)
+    if found is None:
+        raise LookupError(f"no application {app!r} is bound in this process, only {', '.join(bound)}")
     return found
 
 

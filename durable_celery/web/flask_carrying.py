@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import flask
+from werkzeug.datastructures import FileStorage
 from werkzeug.http import parse_options_header
 from werkzeug.test import EnvironBuilder
 
@@ -104,14 +105,9 @@ def _body(request: flask.Request, limit: int) -> tuple[bytes, str]:
     content_type = str(request.environ.get("CONTENT_TYPE", ""))
     read = vars(request)
     if read.get("form") or read.get("files"):
-        fields = {**request.form.to_dict(flat=False), **request.files.to_dict(flat=False)}
-        files = [each for _, several in request.files.lists() for each in several]
-        for file in files:
-            file.seek(0)
+        fields = {**request.form.to_dict(flat=False), **{name: _again(files) for name, files in request.files.lists()}}
         environ = EnvironBuilder(method="POST", data=fields, content_type=content_type.partition(";")[0]).get_environ()
         data, content_type = environ["wsgi.input"].read(), environ["CONTENT_TYPE"]
-        for file in files:
-            file.seek(0)
     elif request.content_length is None:
         data = request.stream.read(limit + 1)
     else:
@@ -119,6 +115,16 @@ def _body(request: flask.Request, limit: int) -> tuple[bytes, str]:
     if len(data) > limit:
         raise too_large(limit)
     return data, content_type
+
+
+def _again(files: Iterable[FileStorage]) -> list[tuple[io.BytesIO, str | None, str]]:
+    """Files whose contents may be read here, and once more by whoever has them."""
+    found = []
+    for file in files:
+        file.seek(0)
+        found.append((io.BytesIO(file.read()), file.filename, file.mimetype))
+        file.seek(0)
+    return found
 
 
 def _same(

@@ -71,13 +71,14 @@ def _begun(
         check_callback(asked, views.allowed(declared))
     if (asked is not None or isinstance(declared.callback, str)) and not views.secrets:
         raise RuntimeError("callbacks to addresses are signed: set DURABLE_CALLBACK_SECRETS in app.config")
-    said_here = {**carried(flask.request, args, kwargs, declared.carrying, asked), "bound": bound}
+    request = carried(flask.request, args, kwargs, declared.carrying, asked)
+    request |= {"bound": bound, "app": views.name}
     function = views.function(declared)
-    handle = _started(function, promise_id, said_here, keyed=keyed)
+    handle = _started(function, promise_id, request, keyed=keyed)
     if declared.callback is not None:
-        callbacks.begin(function.durable, promise_id, function.name, kind=callbacks.OURS)
+        callbacks.begin(function.durable, promise_id, function.name, kind=callbacks.OURS, owner=views.name)
     if asked is not None:
-        callbacks.begin(function.durable, promise_id, function.name, kind=callbacks.THEIRS, url=asked)
+        callbacks.begin(function.durable, promise_id, function.name, kind=callbacks.THEIRS, url=asked, owner=views.name)
     return handle
 
 
