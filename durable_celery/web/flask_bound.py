@@ -15,7 +15,7 @@ from durable_celery.web import callbacks
 from durable_celery.web.callbacks import Calling
 from durable_celery.web.core import Slots
 from durable_celery.web.exposed import Exposed
-from durable_celery.web.flask_declared import Declared
+from durable_celery.web.flask_declared import Declared, code_of
 from durable_celery.web.flask_messages import translate
 from durable_celery.web.flask_performing import perform, told
 from durable_celery.web.options import Options
@@ -45,9 +45,9 @@ class Views:
         durable = declared.durable or self._durable
         self._declared[declared.name] = declared
         durable.dependencies.setdefault(EXTENSION, {})[self.name] = self
-        made = durable.register(name=declared.name, **declared.settings)(_body(declared))
-        self._functions[declared.name] = made
-        durable.register(name=callbacks.NAME)(callbacks.body(_calling))
+        self._functions[declared.name] = _registered(durable, declared)
+        if not durable.registry.has(callbacks.NAME):
+            durable.register(name=callbacks.NAME)(callbacks.body(_calling))
 
     def function(self, declared: Declared) -> Function[..., Any]:
         """The durable function of a view."""
@@ -90,6 +90,15 @@ def of_application() -> Views:
             "call durable_celery.web.flask.bind(app, durable) where it is made"
         )
     return found
+
+
+def _registered(durable: Durable, declared: Declared) -> Function[..., Any]:
+    """The durable function of a view; made once, also when a factory is called twice."""
+    if durable.registry.has(declared.name):
+        known = durable.registry.get(declared.name)
+        if code_of(inspect.unwrap(known.fn)) == code_of(declared.view):
+            return Function(durable, known)
+    return durable.register(name=declared.name, **declared.settings)(_body(declared))
 
 
 def _body(declared: Declared) -> Callable[..., Any]:

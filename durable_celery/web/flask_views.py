@@ -13,7 +13,7 @@ from flask.views import View as ClassView
 from durable_celery.durable import Durable
 from durable_celery.errors import InvalidName
 from durable_celery.web.flask_bound import EXTENSION, Views, of_application
-from durable_celery.web.flask_declared import Declared, ViewSettings, declared
+from durable_celery.web.flask_declared import Declared, ViewSettings, code_of, declared
 from durable_celery.web.flask_starting import start, status
 from durable_celery.web.options import ApiOptions, Authorize, of_threads
 from durable_celery.web.webhooks import Secrets, address, keys_of
@@ -53,7 +53,7 @@ def durable_api(view: Any = None, /, **options: Unpack[ViewSettings]) -> Any:
         return start(of_application(), made, args[1:] if bound else args, kwargs, bound=bound)
 
     taken = _declared.get(made.name)
-    if taken is not None and _code(taken.view) != _code(view):
+    if taken is not None and code_of(taken.view) != code_of(view):
         raise InvalidName(f"two views are called {made.name!r}; give one of them a name=")
     _declared[made.name] = made
     for views in list(_bound):
@@ -102,7 +102,3 @@ def _listed(said: Any) -> list[Any]:
     if said is None:
         return []
     return [said] if isinstance(said, str | bytes) else list(said)
-
-
-def _code(view: Any) -> Any:
-    return getattr(view, "__code__", view)
