@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from durable_celery.body import drive
 from durable_celery.context import Context
+from durable_celery.errors import Cancelled
 from durable_celery.registry import signature_of, wants_context
 from durable_celery.web.flask_carrying import environ_of, packed, unpacked
 
@@ -29,6 +30,8 @@ def perform(app: flask.Flask, ctx: Context, view: Callable[..., Any], said: Mapp
     with app.request_context(environ_of(said)):
         try:
             return recorded(_answer(app, _called(app, ctx, view, said)))
+        except Cancelled:  # no handler is to make an answer of it
+            raise
         except Exception as error:
             found: Any = app.make_response(app.handle_user_exception(error))  # raises it when nobody handles it
             if found.status_code >= _SERVER_ERROR and not isinstance(error, HTTPException):

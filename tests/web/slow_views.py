@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,10 @@ seen = Seen()
 
 def told(id: str, outcome: dict[str, Any]) -> None:
     seen.told.append((id, outcome))
+
+
+def durable_told(ctx: Context, id: str, outcome: dict[str, Any]) -> None:
+    ctx.run(told, id, outcome).get()
 
 
 def held(gate: str) -> str:
@@ -98,6 +103,28 @@ def odd() -> Any:
     return made
 
 
+def slow(ctx: Context) -> Any:
+    return ctx.promise().get()
+
+
+def authenticated(view: Any) -> Any:
+    """A decorator as applications have them: it looks at credentials, and gives its view an argument more."""
+
+    @functools.wraps(view)
+    def looking(**kwargs: Any) -> Any:
+        if "Authorization" not in flask.request.headers:
+            flask.abort(401)
+        return view(flask.request.headers["Authorization"].partition(" ")[0], **kwargs)
+
+    return looking
+
+
+@authenticated
+@durable_api
+def whose(kind: str, oid: int) -> Any:
+    return [kind, oid, "Authorization" in flask.request.headers]
+
+
 async def later(word: str) -> str:
     return word[::-1]
 
@@ -136,6 +163,8 @@ def application(durable: Durable, **said: Any) -> flask.Flask:
     route("/later/<word>", later, id="later-{word}", retention=0.2)
     for view in (custom, no_tea, picture, odd):
         route(f"/{view.__name__}", view)
+    route("/slow", slow, timeout=0.1, callback=durable.register(durable_told))
+    app.add_url_rule("/whose/<int:oid>", view_func=whose)
     app.add_url_rule("/counter/<int:by>", view_func=Counter.as_view("counter", 5))
     Api(app).add_resource(Thing, "/things/<path:path>")
     app.register_error_handler(404, lambda error: ({"nothing": error.description}, 404))

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from durable_celery import Durable, InvalidName
 from durable_celery.dev.child import wait_until
+from durable_celery.web import callbacks
 from durable_celery.web.flask import bind, durable_api
 from tests.rest import closed_at_rest
 from tests.web import slow_views
@@ -95,6 +96,34 @@ def test_who_is_called_back_hears_of_a_cancellation_too(client: FlaskClient, dur
     (outcome,) = [outcome for told, outcome in seen.told if told == started.json["id"]]
     assert (outcome["state"], outcome["status"]) == ("rejected_canceled", "cancelled")
     assert client.get(started.location).status_code == 410
+
+
+def test_a_durable_function_is_called_back_also_when_the_time_was_up(client: FlaskClient, durable: Durable) -> None:
+    found = answer(client, "/slow")
+    assert (found.status_code, found.json["type"]) == (504, "timed-out")
+    id = found.json["id"]
+    assert wait_until(lambda: any(told == id for told, _ in seen.told), 10)
+    assert [outcome["status"] for told, outcome in seen.told if told == id] == ["timed_out"]
+
+
+def test_who_is_called_back_hears_also_of_what_is_not_kept_any_more(app: flask.Flask, durable: Durable) -> None:
+    callbacks.begin(durable, "nobody", "tests.web.slow_views.steps", kind=callbacks.OURS, owner=app.name)
+    durable.get("nobody:callback").result(10)
+    assert [outcome["status"] for told, outcome in seen.told if told == "nobody"] == ["expired"]
+
+
+def test_decorators_above_it_decide_where_the_request_arrives(client: FlaskClient) -> None:
+    assert client.get("/whose/7").status_code == 401
+    assert answer(client, "/whose/7", headers={"Authorization": "Bearer sesame"}).json == ["Bearer", 7, False]
+
+
+def test_an_id_that_somebody_else_took_for_a_callback_is_a_conflict(client: FlaskClient, durable: Durable) -> None:
+    @durable.register
+    def squats(ctx: Any) -> None: ...
+
+    squats.run("later-squat:callback-asked")
+    refused = client.get("/later/squat", headers={"Durable-Callback": "http://127.0.0.1:9/in"})
+    assert (refused.status_code, refused.json["type"]) == (409, "id-conflict")
 
 
 def test_the_request_is_there_in_the_worker(client: FlaskClient) -> None:
