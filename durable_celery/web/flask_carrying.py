@@ -109,7 +109,7 @@ def _body(request: flask.Request, limit: int) -> tuple[bytes, str]:
         environ = EnvironBuilder(method="POST", data=fields, content_type=content_type.partition(";")[0]).get_environ()
         data, content_type = environ["wsgi.input"].read(), environ["CONTENT_TYPE"]
     elif request.content_length is None:
-        data = request.stream.read(limit + 1)
+        data = request.stream.read(limit + 1) or request.get_data()  # somebody may have read it
     else:
         data = request.get_data()
     if len(data) > limit:

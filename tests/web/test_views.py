@@ -143,6 +143,7 @@ def test_forms_and_files_arrive_also_when_somebody_has_read_them_before(
     monkeypatch.setitem(app.before_request_funcs, None, hook)
     uploaded = answer(client, "/echo/1", "POST", data={"a": ["1", "2"], "f": (io.BytesIO(PNG * 3), "x.png")})
     assert (uploaded.json["form"], uploaded.json["files"]) == ({"a": ["1", "2"]}, {"f": len(PNG) * 3})
+    assert answer(client, "/echo/1", "POST", data={"a": "é&="}).json["form"] == {"a": ["é&="]}
 
 
 def test_credentials_stay_where_they_were_sent_unless_it_is_said(durable: Durable) -> None:
