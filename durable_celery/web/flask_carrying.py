@@ -28,7 +28,7 @@ CREDENTIALS = frozenset(
 #: What of the WSGI environment travels beside the headers.
 _KEPT = (
     *("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL"),
-    *("REMOTE_ADDR", "REMOTE_USER", "CONTENT_TYPE", "wsgi.url_scheme"),
+    *("REMOTE_ADDR", "REMOTE_USER", "CONTENT_TYPE", "HTTP_HOST", "wsgi.url_scheme"),
 )
 _HEADER = "HTTP_"
 #: These are about the connection, or about the answer that the client has had already.

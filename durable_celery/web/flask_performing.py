@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import flask
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
 
 from durable_celery.body import drive
 from durable_celery.context import Context
@@ -36,6 +38,7 @@ def perform(app: flask.Flask, ctx: Context, view: Callable[..., Any], said: Mapp
             found: Any = app.make_response(app.handle_user_exception(error))  # raises it when nobody handles it
             if found.status_code >= _SERVER_ERROR and not isinstance(error, HTTPException):
                 raise error from None
+            ctx.fail(error)  # to the body it is one: what its sagas did is undone
             return recorded(found)
 
 
@@ -75,6 +78,7 @@ def _called(app: flask.Flask, ctx: Context, view: Callable[..., Any], said: Mapp
     return drive(view(*args, **kwargs)) if durable else app.ensure_sync(view)(*args, **kwargs)
 
 
+@functools.lru_cache(maxsize=1024)
 def _shape(view: Callable[..., Any], *, bound: bool) -> Callable[..., Any]:
     """What a caller of the view sees of its signature: without `self`."""
     signature = signature_of(view)
@@ -103,10 +107,8 @@ def _instance() -> Any:
 
 def _answer(app: flask.Flask, value: Any) -> flask.Response:
     """What the view returned as a response: as flask-restful's Api makes one, where the view belongs to one."""
-    if isinstance(value, app.response_class):
-        return value
-    api = _api() if flask.request.url_rule is not None else None
-    if api is None:
+    api = _api()
+    if api is None or isinstance(value, Response):
         return app.make_response(value)
     data, *rest = value if isinstance(value, tuple) else (value,)
     status, headers = (*rest, None, None)[:2]

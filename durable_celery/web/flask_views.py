@@ -85,7 +85,8 @@ def bind(
     secrets = [*_listed(callback_secrets), *_listed(app.config.get(_SECRETS))]
     for each in allowed:
         address(each)
-    keys_of(secrets)
+    if allowed and not keys_of(secrets):
+        raise ValueError(f"callbacks to addresses are signed: set {_SECRETS} in app.config")
     said: ApiOptions = {"authorize": authorize, "principal": principal}
     said |= {"max_wait": max_wait, "max_waiters": max_waiters}
     views = Views(app, durable, of_threads(said), allowed, secrets)

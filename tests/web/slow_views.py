@@ -33,6 +33,7 @@ class Seen:
 
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     tries: int = 0
+    undone: list[str] = field(default_factory=list)
 
 
 seen = Seen()
@@ -103,6 +104,16 @@ def odd() -> Any:
     return made
 
 
+def booked(ctx: Context) -> Any:
+    saga = ctx.saga()
+    saga.run(str.upper, "seat").compensate(undone, "seat").get()
+    flask.abort(409)
+
+
+def undone(what: str) -> None:
+    seen.undone.append(what)
+
+
 def slow(ctx: Context) -> Any:
     return ctx.promise().get()
 
@@ -161,7 +172,7 @@ def application(durable: Durable, **said: Any) -> flask.Flask:
     route("/refuse/<int:code>", refuse)
     route("/breaks/<what>", breaks, retry=RetryPolicy(max_attempts=2, initial=0.01, retry_on=(KeyError,)))
     route("/later/<word>", later, id="later-{word}", retention=0.2)
-    for view in (custom, no_tea, picture, odd):
+    for view in (booked, custom, no_tea, picture, odd):
         route(f"/{view.__name__}", view)
     route("/slow", slow, timeout=0.1, callback=durable.register(durable_told))
     app.add_url_rule("/whose/<int:oid>", view_func=whose)

@@ -147,12 +147,17 @@ def test_forms_and_files_arrive_also_when_somebody_has_read_them_before(
 
 
 def test_credentials_stay_where_they_were_sent_unless_it_is_said(durable: Durable) -> None:
-    said = {"Authorization": "Bearer sesame", "Cookie": "session=sesame", "X-Trace": "sesame-less"}
+    said = {
+        "Authorization": "Bearer sesame",
+        "Cookie": "session=sesame",
+        "X-Trace": "sesame-less",
+        "Host": "tea.example",
+    }
     app = flask.Flask("credentials")
     for name, options in {"none": {}, "some": {"headers": ["cookie"]}, "all": {"credentials": True}}.items():
 
         def view(oid: int) -> Any:
-            return slow_views.echo(oid)["headers"]
+            return {**slow_views.echo(oid)["headers"], "Host": flask.request.host}
 
         view.__name__ = view.__qualname__ = f"credentials_{name}"
         app.add_url_rule(f"/{name}/<int:oid>", name, durable_api(**options)(view))  # type: ignore[call-overload]
@@ -163,7 +168,11 @@ def test_credentials_stay_where_they_were_sent_unless_it_is_said(durable: Durabl
     kept = {name: durable.store.get(path.rpartition("/")[2]).args for name, path in got.items()}
     got = {name: client.get(path, headers={"Prefer": "wait=10"}).json for name, path in got.items()}
 
-    assert got == {"none": {"X-Trace": "sesame-less"}, "some": {"Cookie": "session=sesame"}, "all": said}
+    assert got == {
+        "none": {"X-Trace": "sesame-less", "Host": "tea.example"},
+        "some": {"Cookie": "session=sesame", "Host": "tea.example"},
+        "all": said,
+    }
     assert ("Bearer" in kept["none"], "session" in kept["none"]) == (False, False)
     assert "Bearer sesame" in kept["all"]
 
@@ -180,6 +189,7 @@ def test_credentials_stay_where_they_were_sent_unless_it_is_said(durable: Durabl
         ("/odd", 303, b"gone on"),
         ("/later/tea", 200, b"aet"),
         ("/things/a/b", 203, b'{"path": "a/b"}'),
+        ("/things/caf%C3%A9", 203, b'{"path": "caf\\u00e9"}'),
         ("/things/missing", 404, b'{"message":'),
     ],
 )
@@ -214,6 +224,10 @@ def test_an_error_is_a_500_that_tells_nothing_and_a_failed_execution(
     assert durable.get(found.json["id"]).status == "failed"
     monkeypatch.setattr(app, "debug", True)
     assert client.get(f"/durable/status/{found.json['id']}").json["detail"] == "the password is sesame"
+
+
+def test_what_a_saga_did_is_undone_when_the_view_aborts(client: FlaskClient) -> None:
+    assert (answer(client, "/booked").status_code, seen.undone) == (409, ["seat"])
 
 
 def test_an_error_may_say_its_status_and_a_policy_tries_again(client: FlaskClient) -> None:
@@ -296,6 +310,13 @@ def test_the_hook_says_who_may_ask(durable: Durable) -> None:
     assert client.get("/echo/1", headers={**key, "X-Who": "bo"}).location != path
 
 
+def test_below_another_path_the_links_lead_there(client: FlaskClient) -> None:
+    started = client.get("/echo/1", base_url="https://tea.example/shop")
+    assert started.location.startswith("/shop/durable/status/")
+    over = client.get(started.location.removeprefix("/shop"), headers={"Prefer": "wait=10"})
+    assert over.json["url"] == "https://tea.example/shop/echo/1"
+
+
 def test_a_body_over_the_limit_is_refused(client: FlaskClient) -> None:
     refused = client.post("/echo/1", data=b"x" * 5001)
     assert (refused.status_code, refused.json["type"]) == (413, "body-too-large")
@@ -349,6 +370,8 @@ def test_what_cannot_be_meant_is_refused_where_it_is_written() -> None:
     with pytest.raises(ValueError, match="https"):
         durable_api(callback="hooks.example.com")(lambda: "")
     app = flask.Flask("unbound")
+    with pytest.raises(ValueError, match="SECRETS"):
+        bind(app, Durable.local(), callbacks_allowed=["https://hooks.example.com"])
     app.testing = True
     app.add_url_rule("/", "view", durable_api(name="unbound")(lambda: ""))
     with pytest.raises(RuntimeError, match="bind"):
