@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -95,7 +96,9 @@ def test_a_view_outlives_its_worker_and_its_steps_are_not_repeated(
     assert not [key for key in kept(fleet) if "sesame" in key]
     holder = fleet.caught(gate, f"{gate}.2")
     assert client.get(started.headers["location"]).status_code == 202
+    killed_at = time.time()
     fleet.workers[holder.worker].kill()
+    assert fleet.started_after(gate, killed_at).id == f"{gate}.2"
     fleet.open(gate)
 
     answer = over(client, started.headers["location"])
