@@ -33,6 +33,7 @@ FLOORS = [
     ["attempt"],
     ["engine"],
     ["steps"],
+    ["following"],
     ["handle", "start", "promises", "forks"],
     ["invocations"],
     ["calling"],
