@@ -16,6 +16,7 @@ FLOORS = [
     ["codec", "serde"],
     ["newpromise", "tending", "looking"],
     ["store"],
+    ["around"],
     ["retry", "state"],
     ["journal", "registry", "settings", "calloptions"],
     ["op"],
