@@ -23,7 +23,7 @@ from durable_celery.errors import PromiseNotFound
 from durable_celery.promise import Promise
 from durable_celery.store import Store
 
-#: A record, its journal if that was asked for, and how many seconds the look took.
+#: A record, its journal if that was asked for, and how many seconds of a CPU the look took.
 Looked = tuple[Promise, Mapping[str, str], float]
 logger = logging.getLogger("durable_celery")
 
@@ -33,7 +33,7 @@ LOOKERS = 4
 LOOK_S = 15.0
 #: The least time until a deadline that is waited for.
 _SOON_S = 0.05
-#: Hints that come faster are taken together; looks at one long journal take at most this part of the time.
+#: Hints that come faster are taken together; looks at one long journal take at most this part of a CPU.
 _GATHER_S, _PART = 0.02, 0.2
 
 
@@ -165,10 +165,10 @@ class Look:
     def _now(self, promise_id: str, closely: bool, asked_at: float) -> Looked:
         if self._failure is not None and asked_at <= self._failed_at:
             raise self._failure
-        began = time.monotonic()
+        began = time.thread_time()
         try:
             promise, journal = self._store.read(promise_id) if closely else (self._store.get(promise_id), {})
-            return promise, journal, time.monotonic() - began
+            return promise, journal, time.thread_time() - began
         except PromiseNotFound:
             raise
         except Exception as error:

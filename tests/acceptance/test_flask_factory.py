@@ -13,16 +13,14 @@ import flask
 import pytest
 
 from durable_celery.dev.child import Child, wait_until
-
-ROOT = Path(__file__).parents[2]
+from tests.docs.blocks import ROOT, blocks
 
 
 @pytest.fixture
 def app(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[flask.Flask]:
     """The application as a web process has it, and a worker by the command that its people use."""
-    (tmp_path / "proj.py").write_text(
-        "from tests.acceptance import flask_factory\nflask_factory.create_app()\napp = flask_factory.durable.app\n"
-    )
+    program = next(each.text for each in blocks(ROOT / "docs" / "flask.md") if each.text.startswith("# proj.py"))
+    (tmp_path / "proj.py").write_text(program.replace("from shop", "from tests.acceptance.flask_factory"))
     env = {"BROKER": redis_url, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
     monkeypatch.setenv("BROKER", redis_url)
     argv = [sys.executable, "-m", "celery", "-A", "proj", "worker", "-P", "threads", "-c", "2", "--without-mingle"]

@@ -1,4 +1,4 @@
-"""Many who listen and wait on one event loop: no thread is held, looks are shared, nothing is left. Nothing is timed."""
+"""Many who listen and wait on one event loop: no thread is held, looks are shared, and nothing is left."""
 
 from __future__ import annotations
 
