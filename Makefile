@@ -17,8 +17,9 @@ demo: setup  ## a worker is killed in the middle of a job, another one carries o
 dev: setup  ## Redis, two workers, the web application and Flower, until Ctrl-C
 	@$(BIN)/python -m webapp.dev
 
+# More at once than there are cores: half of what the tests do is wait for real processes.
 test: setup  ## the tests
-	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest tests -n 4 --dist loadfile --no-loadscope-reorder
 
 check: setup  ## format, lint, types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

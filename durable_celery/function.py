@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
 
 from durable_celery import clock
 from durable_celery.clock import SystemClock
@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 class Function(Generic[P, T]):
     """A registered durable function. Calling it calls the plain function, ctx first."""
+
+    #: How `begin_run_on_commit` waits for a transaction; who knows the database puts it here.
+    on_commit: ClassVar[Callable[..., Any] | None] = None
 
     def __init__(self, durable: Durable, registered: Registered, options: Options | None = None) -> None:
         self.durable = durable
@@ -59,16 +62,30 @@ class Function(Generic[P, T]):
         other arguments, TypeError when the arguments do not fit, NotSerializable,
         PayloadTooLarge, StoreUnavailable.
         """
+        self.check_options()
+        return self.durable.start(id, self.registered, args, kwargs, self.own)
+
+    def check_options(self) -> None:
+        """Raise TypeError for options that steps may have and executions may not."""
         if self.own.retry is not None:
             raise TypeError(
                 f"retry= of {self.name!r} belongs to its registration, since it may run in another process; "
                 "in a body it may be given for a step: ctx.run(…).options(retry=…)"
             )
-        return self.durable.start(id, self.registered, args, kwargs, self.own)
 
     def begin_run(self, id: str, *args: P.args, **kwargs: P.kwargs) -> Handle[T]:
         """The same as `run`."""
         return self.run(id, *args, **kwargs)
+
+    def begin_run_on_commit(self, id: str, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """`run` when the database transaction at hand is committed, and never after a rollback.
+
+        Mistakes are raised now, as by `run`. Needs Django with "durable_celery.django"
+        in INSTALLED_APPS; see `durable_celery.django.run_on_commit`.
+        """
+        if Function.on_commit is None:
+            raise DurableError('begin_run_on_commit needs Django, with "durable_celery.django" in INSTALLED_APPS')
+        return Function.on_commit(self, id, args, kwargs)
 
     def call(self, id: str, *args: P.args, **kwargs: P.kwargs) -> T:
         """`run`, and wait for the value."""

@@ -21,6 +21,7 @@ from durable_celery.handle import Handle
 from durable_celery.web.answers import of_problem
 from durable_celery.web.core import Core, Slots, aresponding, responding
 from durable_celery.web.message import Req, Resp
+from durable_celery.web.mount import Mount
 from durable_celery.web.options import ApiOptions, Options, of_loops, of_threads
 from durable_celery.web.own import Own, problem_of_http
 from durable_celery.web.routes import ROOTS
@@ -46,7 +47,8 @@ def urls(
     bear no token of their own need Django's CSRF token, where the site asks for one.
     """
     chosen = of_loops(options) if asynchronous else of_threads(options)
-    core = Core(durable, expose, chosen, _translate)
+    exposed = list(expose)
+    core = Core(durable, exposed, chosen, _translate)
 
     def view(request: HttpRequest, path: str) -> HttpResponseBase:
         refused = _forged(request)
@@ -61,6 +63,8 @@ def urls(
     chosen_view: Any = aview if asynchronous else view
     chosen_view.csrf_exempt = True  # `_forged` looks, by its own rule
     chosen_view._non_atomic_requests = set(settings.DATABASES or {})  # an async view must say so
+    names = frozenset(each if isinstance(each, str) else each.name for each in exposed)
+    chosen_view.durable_mount = Mount(names, chosen, asynchronous)
     every = re_path(rf"^(?P<path>(?:{'|'.join(ROOTS)})(?:/.*)?)\Z", chosen_view, name="api")
     return [re_path(r"^(?P<path>executions)\Z", chosen_view, name="executions"), every], NAME
 

@@ -8,7 +8,6 @@ seen by then, so that a client goes on where it was, at any server.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import math
 import re
@@ -39,8 +38,6 @@ _LONGEST_ID = 1000
 _END = "end"
 _token = re.compile(r"((?:\d{1,6}\.)*)(\d{1,6})(?:-(\d{1,6})|p(\d{1,9}))?\Z", re.ASCII)
 _MOST_STEPS = 20_000
-#: What a journal of so many entries tells is put together in a thread.
-_LONG = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +130,22 @@ class Events:
         """What is new at the next look; a comment when there is none for a while."""
         try:
             sight = await followed.after(number, None if self._first else self._quiet_s())
+            self._seen, text, self._over = await self._shared(sight)
         except TimeoutError:
             return None, self._written("")
         except (StoreUnavailable, StoreFull, PromiseNotFound) as error:
             return None, self._broken(error)
-        assert sight.promise is not None
-        view = self._view(sight.promise, sight.journal)
-        told = sight.made.get((id(self._seen), view.base))
-        if told is None:
-            before = self._seen
-            tell = functools.partial(_told, before, view)
-            new = await asyncio.to_thread(tell) if len(sight.journal) > _LONG else tell()
-            told = sight.made[id(before), view.base] = (before, *new)  # kept, so that its id is its own
-        _, self._seen, text = told
-        self._over = sight.promise.state.settled
         return sight, self._written(text)
+
+    async def _shared(self, sight: Sight) -> tuple[Seen, str, bool]:
+        """What a look tells those who have seen as much: put together once, in a thread. Also whether that is all."""
+        assert sight.promise is not None
+        view, before = self._view(sight.promise, sight.journal), self._seen
+        if (id(before), view.base) not in sight.made:
+            telling = asyncio.ensure_future(asyncio.to_thread(_told, before, view))
+            sight.made[id(before), view.base] = (before, telling)  # who saw it is kept, so that its id is its own
+        _, telling = sight.made[id(before), view.base]
+        return *(await asyncio.shield(telling)), sight.promise.state.settled
 
     def _begin(self) -> None:
         self._began = self._wrote = time.monotonic()

@@ -46,6 +46,7 @@ FLOORS = [
     ["durable"],
     ["http"],
     ["ingress", "web"],
+    ["django"],
     ["dev"],
     ["__init__"],
 ]
@@ -105,7 +106,8 @@ def test_the_page_on_concepts_names_every_room_on_its_floor() -> None:
         ("celery", {"worker", "durable"}),
         ("redis", {"stores", "dev"}),
         ("flask", {"web"}),
-        ("django", {"web"}),
+        ("django", {"web", "django"}),
+        ("django_tasks", {"django"}),
         ("fastapi", {"web"}),
         ("itsdangerous", {"web"}),
         ("httpx", {"client"}),
