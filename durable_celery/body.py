@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import inspect
 import sys
 from collections.abc import Coroutine
@@ -99,5 +100,5 @@ def _run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
     if monkey is not None and monkey.is_module_patched("threading"):
         import gevent  # noqa: PLC0415  # only where the application has patched itself with it
 
-        return gevent.get_hub().threadpool.apply(asyncio.run, (coroutine,))
+        return gevent.get_hub().threadpool.apply(contextvars.copy_context().run, (asyncio.run, coroutine))
     return asyncio.run(coroutine)

@@ -46,6 +46,7 @@ class Durable(Clients):
     def __init__(self, app: Celery | None = None, *, store: Store | str | None = None) -> None:
         self.app: Celery | None = None
         self.registry = Registry()
+        self.around = self.registry.around
         self.codec = Codec()
         self.dependencies: dict[str, Any] = {}
         self.promises = Promises(

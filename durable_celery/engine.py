@@ -210,7 +210,8 @@ class Engine:
         args, kwargs = self.codec.decode(promise.args)
         check_arguments(entry, tuple(args), kwargs)
         context = Context if entry.handler is None else entry.handler.context
-        value = perform(context(attempt, self._info(promise)), entry.fn, args, kwargs)
+        ctx = context(attempt, self._info(promise))
+        value = self.registry.around.perform(lambda: perform(ctx, entry.fn, args, kwargs))
         attempt.check_open()
         attempt.journal.check_passed(f"the end of {promise.function!r}")
         return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import math
 import threading
 from collections.abc import Callable, Generator
 from datetime import timedelta
@@ -12,6 +12,7 @@ from durable_celery import clock
 from durable_celery.clock import Clock, SystemClock
 from durable_celery.codec import Codec
 from durable_celery.errors import Parked
+from durable_celery.following import Sight, follow
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.steps import Step, steps_of
 from durable_celery.store import Store
@@ -118,29 +119,15 @@ class Handle(Generic[T]):
 
     async def wait(self, timeout: float | timedelta | None = None) -> T:
         """`result` for event loops: no thread is held while it waits."""
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        unwatch: Callable[[], None] | None = None
         until_ms = self._until(timeout)
-        pause_s = _FIRST_LOOK_S
-        try:
-            while not self._there(promise := await asyncio.to_thread(self._store.get, self.id)):
-                if unwatch is None:
-
-                    def hint() -> None:
-                        loop.call_soon_threadsafe(changed.set)
-
-                    unwatch = await watched(lambda: self._store.watch(self.id, hint))
-                    continue
-                pause = self._pause(until_ms, pause_s, promise)
+        async with follow(self._store, self.id) as followed:
+            sight = await followed.after(followed.refresh())
+            while not self._there(promise := _known(sight)):
+                left_s = None if until_ms is None else self._pause(until_ms, math.inf, promise)
                 try:
-                    await asyncio.wait_for(changed.wait(), pause)
+                    sight = await followed.after(sight.number, left_s)
                 except TimeoutError:
-                    pass
-                changed.clear()
-                pause_s = min(pause_s * 2, _LONGEST_LOOK_S)
-        finally:
-            if unwatch is not None:
-                unwatch()
+                    continue
         return self._value(promise)
 
     def _until(self, timeout: float | timedelta | None) -> float | None:
@@ -164,19 +151,9 @@ class Handle(Generic[T]):
         return value
 
 
-async def watched(watch: Callable[[], Callable[[], None]]) -> Callable[[], None]:
-    """Begin to watch, in a thread; who is cancelled meanwhile leaves no watch behind. Answers what ends it."""
-    watching = asyncio.ensure_future(asyncio.to_thread(watch))
-    try:
-        return await asyncio.shield(watching)
-    except asyncio.CancelledError:
-        watching.add_done_callback(_ended)
-        raise
-
-
-def _ended(watching: asyncio.Future[Callable[[], None]]) -> None:
-    if not watching.cancelled() and watching.exception() is None:
-        watching.result()()
+def _known(sight: Sight) -> Promise:
+    assert sight.promise is not None
+    return sight.promise
 
 
 def _refuse(name: str) -> Callable[..., NoReturn]:

@@ -50,9 +50,10 @@ class Looking(Protocol):
         that there is more. Raises ValueError for an `after` that no search answered.
         """
 
-    def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
+    def watch(self, promise_id: str, notify: Callable[[], None], *, closely: bool = False) -> Callable[[], None]:
         """Call `notify` (from any thread) when the promise may have settled or was parked; returns what ends it.
 
+        With `closely` also whenever its record or its journal may have changed.
         A hint only: whoever waits also looks from time to time.
         """
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Protocol, TypedDict
 
 from durable_celery import clock
+from durable_celery.around import Around
 from durable_celery.errors import FunctionNotFound, InvalidArguments, InvalidName
 from durable_celery.retry import RetryPolicy
 
@@ -120,6 +121,8 @@ class Registry:
         self._by_name: dict[tuple[str, int], Registered] = {}
         self._by_function: dict[int, Registered] = {}
         self._lock = threading.Lock()
+        #: What they are called inside of, and their steps.
+        self.around = Around()
 
     def add(self, entry: Registered) -> None:
         """Register; raises InvalidName when the name is not legal or another function has it."""

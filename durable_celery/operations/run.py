@@ -131,7 +131,8 @@ class LocalCall(Op[T]):
     def _perform(self) -> tuple[Outcome, BaseException | None]:
         codec = self.performer.codec
         try:
-            return codec.success(self._call(), f"the result of step {self.name!r} ({self.step_id})"), None
+            value = self.performer.registry.around.perform(self._call)
+            return codec.success(value, f"the result of step {self.name!r} ({self.step_id})"), None
         except ControlFlow:
             raise
         except Exception as error:

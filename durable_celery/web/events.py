@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import threading
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from durable_celery.errors import PromiseNotFound, StoreFull, StoreUnavailable
-from durable_celery.handle import watched
+from durable_celery.following import Followed, Sight
+from durable_celery.promise import Promise
 from durable_celery.steps import Step, steps_of
 from durable_celery.web.answers import View, dumps, step
 
@@ -28,6 +31,8 @@ logger = logging.getLogger("durable_celery")
 RETRY_MS = 2000
 #: Between two looks, in seconds; hints make it shorter.
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.05, 1.0
+#: Hints that come together are taken together.
+_GATHER_S = 0.02
 #: A longer id would be a burden to headers: then all steps are told again after a lost connection.
 _LONGEST_ID = 1000
 _END = "end"
@@ -58,7 +63,11 @@ class Seen:
             return cls(ended=True)
         status, _, rest = text.partition(";")
         progress, mark, steps = rest.partition(";")
-        return cls(status, progress, _unrun(steps)) if mark else cls()
+        return cls(status, progress, _unrun(steps)) if mark else _NOTHING
+
+
+#: One and the same for all who begin: what a look tells them is then put together once.
+_NOTHING = Seen()
 
 
 class Events:
@@ -69,12 +78,16 @@ class Events:
         *,
         look: Callable[[], View],
         watch: Callable[[Callable[[], None]], Callable[[], None]],
+        follow: Callable[[], AbstractAsyncContextManager[Followed]],
+        view: Callable[[Promise, Mapping[str, str]], View],
         seen: Seen,
         heartbeat_s: float,
         ends_after_s: float | None,
     ) -> None:
         self._look = look
         self._watch = watch
+        self._follow = follow
+        self._view = view
         self._seen = seen
         self._heartbeat_s = heartbeat_s
         self._ends_after_s = ends_after_s
@@ -95,32 +108,44 @@ class Events:
                 pause_s = self._rest()
                 if pause_s is None:
                     return
-                changed.wait(pause_s)
+                if changed.wait(pause_s):
+                    time.sleep(_GATHER_S)
                 changed.clear()
         finally:
             unwatch()
 
     async def achunks(self) -> AsyncIterator[bytes]:
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-
-        def hint() -> None:
-            loop.call_soon_threadsafe(changed.set)
-
-        unwatch = await watched(lambda: self._watch(hint))
         self._begin()
-        try:
+        async with self._follow() as followed:
+            number = followed.refresh()
             while True:
-                yield await asyncio.to_thread(self._turn)
-                pause_s = self._rest()
-                if pause_s is None:
+                sight, chunk = await self._aturn(followed, number)
+                if chunk:
+                    yield chunk
+                if self._left_s() == 0:
                     return
-                try:
-                    await asyncio.wait_for(changed.wait(), pause_s)
-                except TimeoutError:
-                    pass
-                changed.clear()
-        finally:
-            unwatch()
+                number = number if sight is None else sight.number
+
+    async def _aturn(self, followed: Followed, number: int) -> tuple[Sight | None, bytes]:
+        """What is new at the next look; a comment when there is none for a while."""
+        try:
+            sight = await followed.after(number, None if self._first else self._quiet_s())
+            self._seen, text, self._over = await self._shared(sight)
+        except TimeoutError:
+            return None, self._written("")
+        except (StoreUnavailable, StoreFull, PromiseNotFound) as error:
+            return None, self._broken(error)
+        return sight, self._written(text)
+
+    async def _shared(self, sight: Sight) -> tuple[Seen, str, bool]:
+        """What a look tells those who have seen as much: put together once, in a thread. Also whether that is all."""
+        assert sight.promise is not None
+        view, before = self._view(sight.promise, sight.journal), self._seen
+        if (id(before), view.base) not in sight.made:
+            telling = asyncio.ensure_future(asyncio.to_thread(_told, before, view))
+            sight.made[id(before), view.base] = (before, telling)  # who saw it is kept, so that its id is its own
+        _, telling = sight.made[id(before), view.base]
+        return *(await asyncio.shield(telling)), sight.promise.state.settled
 
     def _begin(self) -> None:
         self._began = self._wrote = time.monotonic()
@@ -128,19 +153,27 @@ class Events:
 
     def _turn(self) -> bytes:
         """What is new since the last look, as it is sent; a comment now and then when nothing is."""
-        text = f"retry: {RETRY_MS}\n\n" if self._first else ""
-        self._first = False
         try:
             view = self._look()
         except (StoreUnavailable, StoreFull, PromiseNotFound) as error:
-            logger.debug("a stream of events ends early: %s", error)
-            self._over = True  # its client comes back, and is answered what is the matter
-            return text.encode() or b": later\n\n"
-        for name, shown, seen in news(self._seen, view):
-            self._seen = seen
-            text += f"id: {seen.encode()}\nevent: {name}\ndata: {dumps(shown).decode()}\n\n"
+            return self._broken(error)
+        self._seen, text = _told(self._seen, view)
+        if text:
             self._pause_s = _FIRST_LOOK_S
         self._over = view.promise.state.settled
+        return self._written(text)
+
+    def _broken(self, error: Exception) -> bytes:
+        """The end before the end: its client comes back, and is answered what is the matter."""
+        logger.debug("a stream of events ends early: %s", error)
+        self._over = True
+        return self._written("") or b": later\n\n"
+
+    def _written(self, text: str) -> bytes:
+        """These events as they are sent, after what a stream begins with; a comment when it was quiet for long."""
+        if self._first:
+            text = f"retry: {RETRY_MS}\n\n{text}"
+            self._first = False
         now = time.monotonic()
         if not text and now - self._wrote >= self._heartbeat_s:
             text = ": still there\n\n"
@@ -150,13 +183,27 @@ class Events:
 
     def _rest(self) -> float | None:
         """How long until the next look; None when the stream is over."""
-        now = time.monotonic()
-        left_s = None if self._ends_after_s is None else self._began + self._ends_after_s - now
-        if self._over or (left_s is not None and left_s <= 0):
-            return None
         self._pause_s = min(self._pause_s * 2, _LONGEST_LOOK_S)
-        bounds = [self._pause_s, max(self._wrote + self._heartbeat_s - now, 0.01)]
-        return min(bounds if left_s is None else [*bounds, left_s])
+        return None if self._left_s() == 0 else min(self._pause_s, self._quiet_s())
+
+    def _left_s(self) -> float:
+        """For how long it goes on."""
+        if self._over:
+            return 0
+        return math.inf if self._ends_after_s is None else max(self._began + self._ends_after_s - time.monotonic(), 0)
+
+    def _quiet_s(self) -> float:
+        """For how long nothing has to be said."""
+        return min(max(self._wrote + self._heartbeat_s - time.monotonic(), 0.01), self._left_s())
+
+
+def _told(seen: Seen, view: View) -> tuple[Seen, str]:
+    """What is new, as text, and what was seen then."""
+    text = ""
+    for name, shown, after in news(seen, view):
+        seen = after
+        text += f"id: {seen.encode()}\nevent: {name}\ndata: {dumps(shown).decode()}\n\n"
+    return seen, text
 
 
 def news(seen: Seen, view: View) -> Iterator[tuple[str, dict[str, Any], Seen]]:

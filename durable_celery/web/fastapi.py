@@ -19,12 +19,13 @@ from durable_celery.function import Function
 from durable_celery.handle import Handle
 from durable_celery.web.core import Core, Slots, aresponding
 from durable_celery.web.documents import operation, usual_status
+from durable_celery.web.fastapi_lifespan import DurableDep, lifespan
 from durable_celery.web.message import Req, Resp
 from durable_celery.web.options import ApiOptions, of_loops
 from durable_celery.web.own import Own, problem_of_http
 from durable_celery.web.routes import METHODS, ROOTS, ROUTES
 
-__all__ = ["respond", "router"]
+__all__ = ["DurableDep", "lifespan", "respond", "router"]
 
 NAME = "durable"
 _slots = Slots(None)

@@ -11,13 +11,14 @@ from durable_celery.durable import Durable
 from durable_celery.function import Function
 from durable_celery.handle import Handle
 from durable_celery.web.core import Core, Slots, responding
+from durable_celery.web.flask_extension import EXTENSION, Mounting, State, current_durable, durable_of, state, within
 from durable_celery.web.flask_messages import request_of, sent, translate
 from durable_celery.web.flask_views import bind, durable_api
 from durable_celery.web.options import ApiOptions, Options, of_threads
 from durable_celery.web.own import Own
 from durable_celery.web.routes import METHODS, ROOTS
 
-__all__ = ["bind", "blueprint", "durable_api", "respond"]
+__all__ = ["DurableFlask", "bind", "blueprint", "current_durable", "durable_api", "respond"]
 
 NAME = "durable"
 _defaults = Options()
@@ -44,6 +45,51 @@ def blueprint(
             given = {"root": root, **({"rest": ""} if rule.endswith("/") else {})}
             made.add_url_rule(rule, endpoint, view, defaults=given, methods=METHODS, provide_automatic_options=False)
     return made
+
+
+class DurableFlask:
+    """The extension: `DurableFlask(durable, expose=[…])` and `init_app(app)` for each application, or `app=` at once.
+
+    Mounts the API at `url_prefix`, None for not at all, and binds the views that are
+    `@durable_api` there, with the same `authorize` and limits. Without `durable` each
+    application has that of its Celery (`app.extensions["celery"]`), or of the Redis in
+    its `DURABLE_STORE_URL`. With `app_context` the bodies of all functions, and each of
+    their steps, are executed in a new app context; of several applications that of the
+    last one. `expose`, `url_prefix`, `app_context` and all `ApiOptions` may be said by
+    the configuration as well, which counts more: `DURABLE_MAX_WAIT`.
+    """
+
+    def __init__(
+        self,
+        durable: Durable | None = None,
+        *,
+        app: flask.Flask | None = None,
+        expose: Iterable[Function[..., Any] | str] = (),
+        url_prefix: str | None = "/durable",
+        app_context: bool = False,
+        **options: Unpack[ApiOptions],
+    ) -> None:
+        self._durable = durable
+        self._mounting = Mounting(expose=expose, url_prefix=url_prefix, app_context=app_context, options=options)
+        if app is not None:
+            self.init_app(app)
+
+    @property
+    def durable(self) -> Durable:
+        """The one it was given, else that of the application at hand."""
+        return self._durable or state().durable
+
+    def init_app(self, app: flask.Flask) -> None:
+        """Add the API and the Durable to an application. Raises StoreMisconfigured when it is not said which."""
+        mounting = self._mounting.configured(app.config)
+        durable = self._durable or durable_of(app)
+        app.extensions[EXTENSION] = State(durable)
+        if mounting.url_prefix is not None:
+            made = blueprint(durable, expose=mounting.expose, **mounting.options)
+            app.register_blueprint(made, url_prefix=mounting.url_prefix)
+            bind(app, durable, url_prefix=mounting.url_prefix, **mounting.of_views())
+        if mounting.app_context:
+            within(app, durable)
 
 
 def respond(

@@ -8,6 +8,7 @@ from typing import Any
 from durable_celery import ids
 from durable_celery.errors import PromiseNotFound
 from durable_celery.errors.problem import Problem
+from durable_celery.following import follow
 from durable_celery.http.bodies import segment
 from durable_celery.promise import State
 from durable_celery.registry import signature_of
@@ -87,7 +88,9 @@ def events(site: Site, call: Call) -> Resp:
     options, store = site.options, site.durable.store
     stream = Events(
         look=lambda: site.look(call.req, promise.id),
-        watch=lambda notify: store.watch(promise.id, notify),
+        watch=lambda notify: store.watch(promise.id, notify, closely=True),
+        follow=lambda: follow(store, promise.id, closely=True),
+        view=lambda found, journal: site.view(call.req, found, journal),
         seen=seen,
         heartbeat_s=options.heartbeat,
         ends_after_s=options.stream_for,

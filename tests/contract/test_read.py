@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from durable_celery.errors import PromiseNotFound
 from durable_celery.promise import Phase, State
 from durable_celery.store import Beat, Store
+from durable_celery.stores.local import LocalStore
 from tests.conftest import Advance
-from tests.contract.stories import begin, every, execution, external, finish, on, settle, suspend
+from tests.contract.stories import begin, claim, every, execution, external, finish, on, settle, suspend
 
 
 class TestRead:
@@ -86,6 +89,35 @@ class TestWatch:
 
         assert told.wait(5)
         end()
+
+    def test_who_watches_closely_is_told_of_every_change(self, store: Store) -> None:
+        for each in (external("approval"), external("order-1.3"), execution("order-1")):
+            store.create(each)
+        told, seen = threading.Event(), threading.Event()
+        end = store.watch("order-1", told.set, closely=True)
+        end_other = store.watch("order-1", seen.set)
+        store.get("order-1")
+        assert told.wait(5), "that it begins"
+        assert isinstance(store, LocalStore) or seen.wait(5)
+
+        def tells(change: Callable[[], Any]) -> Any:
+            told.clear()
+            made = change()
+            assert told.wait(5)
+            return made
+
+        seen.clear()
+        claimed = tells(lambda: claim(store, "order-1"))
+        tells(lambda: store.checkpoint(claimed.hold, 0, [("1", "one")]))
+        tells(lambda: store.progress(claimed.hold, "half"))
+        tells(lambda: store.beat([Beat(claimed.hold, "2 0 run step")]))
+        tells(lambda: store.suspend(claimed.hold, 1, [every(on("2", "approval"), on("3", "order-1.3"))]))
+        tells(lambda: settle(store, "approval"))
+        assert not seen.is_set(), "it is not over"
+        tells(lambda: store.cancel("order-1"))
+        assert seen.wait(5)
+        end()
+        end_other()
 
     def test_all_who_watch_are_told(self, store: Store) -> None:
         store.create(execution("order-1"))

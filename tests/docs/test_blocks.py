@@ -16,6 +16,7 @@ PYTHON = [block for page in pages() for block in blocks(page) if block.language 
 #: Blocks that other tests run with real workers, by their first line.
 RUN_ELSEWHERE = {
     "# shop.py": "tests/docs/test_transcript.py",
+    "# proj.py": "tests/acceptance/test_flask_factory.py",
     "# shop/settings.py": "tests/django/test_in_a_project.py",
     "# worker.py": "tests/acceptance/test_services_programs.py",
     '@app.get("/async")': "tests/acceptance/test_web_programs.py",

@@ -32,10 +32,10 @@ def test_who_gives_up_while_the_watch_begins_leaves_none_behind(
     begun, go_on, over = threading.Event(), threading.Event(), threading.Event()
     watch = durable.store.watch
 
-    def slow(promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
+    def slow(promise_id: str, notify: Callable[[], None], **said: bool) -> Callable[[], None]:
         begun.set()
         go_on.wait(20)
-        unwatch = watch(promise_id, notify)
+        unwatch = watch(promise_id, notify, **said)
 
         def end() -> None:
             unwatch()

@@ -136,7 +136,8 @@ def on_waitress(wsgi: Any) -> Iterator[str]:
 @contextmanager
 def on_uvicorn(asgi: Any, **said: Any) -> Iterator[str]:
     port = free_port()
-    config = uvicorn.Config(asgi, port=port, log_level="warning", lifespan="off", timeout_graceful_shutdown=1, **said)
+    said = {"lifespan": "off", **said}
+    config = uvicorn.Config(asgi, port=port, log_level="warning", timeout_graceful_shutdown=1, **said)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

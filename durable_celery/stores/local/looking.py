@@ -35,6 +35,7 @@ class LocalLooking:
                     yield self._rows
                 finally:
                     notify = [each for settled in self._rows.notices for each in self._watchers.of(settled)]
+                    notify += self._watchers.moved(self._rows.by_id)
         finally:
             for each in notify:
                 each()
@@ -74,5 +75,5 @@ class LocalLooking:
         page = tuple(replace(p, args="", value="", canvas="") for p in found[:limit])
         return Found(page, cursor(page[-1]) if len(found) > limit else "")
 
-    def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
-        return self._watchers.watch(promise_id, notify)
+    def watch(self, promise_id: str, notify: Callable[[], None], *, closely: bool = False) -> Callable[[], None]:
+        return self._watchers.watch(promise_id, notify, closely=closely)

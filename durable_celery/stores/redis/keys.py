@@ -22,8 +22,9 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 | `workers`        | zset   | node to when it was last seen                    | permanent             |
 | `clock`          | string | for tests only: milliseconds to add, or `@<now>` | tests                 |
 
-Channels: `done:<id>` says that a promise may have settled; `node:<node>` is
-subscribed to by a worker for as long as it lives. `<prefix>:meta` keeps the
+Channels: `done:<id>` says that a promise may have settled, `moved:<id>` that
+its record or journal may have changed; `node:<node>` is subscribed to by a
+worker for as long as it lives. `<prefix>:meta` keeps the
 layout's version and the number of partitions.
 """
 

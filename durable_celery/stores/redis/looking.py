@@ -57,8 +57,8 @@ class RedisLooking:
         )
         return Found(tuple(_shown(promise_id, values, int(now_ms)) for promise_id, values in rows), end)
 
-    def watch(self, promise_id: str, notify: Callable[[], None]) -> Callable[[], None]:
-        return self._watcher.watch(promise_id, notify)
+    def watch(self, promise_id: str, notify: Callable[[], None], *, closely: bool = False) -> Callable[[], None]:
+        return self._watcher.watch(promise_id, notify, closely=closely)
 
     def _read(self, promise_id: str, *, with_journal: bool) -> tuple[Promise, dict[str, str]]:
         now_ms, record, journal = self._run("read", id=promise_id, with_journal=int(with_journal))

@@ -33,7 +33,7 @@ class Watcher:
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
         self._client = client
-        self._channel = prefix + "done:"
+        self._prefix = prefix
         self._lock = threading.Lock()
         self._reset()
 
@@ -43,12 +43,12 @@ class Watcher:
         self._pubsub: redis.client.PubSub | None = None
         self._stopped: threading.Event | None = None
 
-    def watch(self, promise_id: str, notify: Notify) -> Callable[[], None]:
+    def watch(self, promise_id: str, notify: Notify, *, closely: bool = False) -> Callable[[], None]:
         """Call `notify` at every hint about this promise until the returned function is called."""
         if self._pid != os.getpid():
             self._lock = threading.Lock()
             self._reset()
-        channel = self._channel + promise_id
+        channel = f"{self._prefix}{'moved' if closely else 'done'}:{promise_id}"
         with self._lock:
             waiting = self._waiting.setdefault(channel, [])
             waiting.append(notify)
@@ -103,7 +103,7 @@ class Watcher:
             stopped.wait(_PAUSE_S)
 
     def _subscribe(self, pubsub: redis.client.PubSub, stopped: threading.Event) -> None:
-        pubsub.subscribe(self._channel + _IDLE)  # connects, which may take a while: not under the lock
+        pubsub.subscribe(self._prefix + _IDLE)  # connects, which may take a while: not under the lock
         with self._lock:
             if self._stopped is stopped:
                 self._pubsub = pubsub

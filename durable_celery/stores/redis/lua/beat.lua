@@ -8,7 +8,10 @@ for i = 1, #ARGV, 4 do
   local id, token, lease_ms, running = unpack(ARGV, i, i + 3)
   if live(id) == 'P' and held(id, token, '') then
     redis.call('ZADD', P .. 'lease', 'XX', now + tonumber(lease_ms), id)
-    if running ~= '' then redis.call('HSET', P .. 'r:' .. id, 'run', running) end
+    if running ~= '' then
+      redis.call('HSET', P .. 'r:' .. id, 'run', running)
+      moved(id)
+    end
     if redis.call('HEXISTS', P .. 'r:' .. id, 'cx') == 1 then cancelled[#cancelled + 1] = id end
   else
     lost[#lost + 1] = id

@@ -15,7 +15,10 @@ count = tonumber(count)
 if count > 0 and written == cursor + count and redis.call('HEXISTS', j, ARGV[6]) == 1 then return {'OK', h[6]} end
 if written ~= tonumber(cursor) then return {'LOST'} end
 for i = 6, last, 2 do redis.call('HSETNX', j, ARGV[i], ARGV[i + 1]) end
-if count > 0 then redis.call('HSET', r, 'jc', cursor + count, 'cr', 0) end
+if count > 0 then
+  redis.call('HSET', r, 'jc', cursor + count, 'cr', 0)
+  moved(id)
+end
 alter(id, last + 1)
 redis.call('ZADD', P .. 'lease', now + tonumber(lease_ms), id)
 return {'OK', h[6]}

@@ -18,4 +18,5 @@ disarm(id, h[3])
 redis.call('HDEL', r, 'w', 'run', 'tp')
 redis.call('HSET', r, 't', 'S')
 redis.call('ZREM', P .. 'lease', id)
+moved(id)
 return {'OK'}

@@ -9,4 +9,5 @@ redis.call('HSET', r, 't', 'H', 'why', reason)
 redis.call('HDEL', r, 'w', 'n', 'run')
 redis.call('ZREM', P .. 'lease', id)
 redis.call('PUBLISH', P .. 'done:' .. id, 'H')
+moved(id)
 return {'OK'}

@@ -5,4 +5,5 @@ local id, token, progress = unpack(ARGV, 1, 3)
 
 if live(id) ~= 'P' or not held(id, token, '') then return {'LOST'} end
 redis.call('HSET', P .. 'r:' .. id, 'pg', progress)
+moved(id)
 return {'OK'}

@@ -28,4 +28,5 @@ end
 redis.call('HSETNX', j, path, entry)
 redis.call('HSET', r, 'jc', cursor + 1, 'cr', 0)
 redis.call('ZADD', P .. 'lease', now + tonumber(lease_ms), id)
+moved(id)
 return {answer, redis.call('HGETALL', c)}

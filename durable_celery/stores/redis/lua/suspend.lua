@@ -17,7 +17,7 @@ local function look(kind, ref)
   return live(ref), redis.call('HGET', P .. 'r:' .. ref, 'o') or ''
 end
 
-local here, pending, order, left, complete, i = {'NOW'}, {}, {}, {}, peek == '1', 5
+local here, pending, order, left, timers, complete, i = {'NOW'}, {}, {}, {}, {}, peek == '1', 5
 while i <= #ARGV do
   local need, fast, n = tonumber(ARGV[i]), ARGV[i + 1], tonumber(ARGV[i + 2])
   for at = i + 3, i + 3 * n, 3 do
@@ -39,9 +39,9 @@ while i <= #ARGV do
   left[#left + 1], i = need, i + 3 + 3 * n
   complete = complete or need <= 0
 end
+if #here > 1 or not complete then moved(id) end
 if complete then return here end
 
-local timers = {}
 disarm(id, h[4])
 redis.call('HDEL', r, 'w', 'run')
 for _, path in ipairs(order) do

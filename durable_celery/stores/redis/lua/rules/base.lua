@@ -36,11 +36,15 @@ local function held(id, token, cursor)
   return h[1] == 'A' and h[2] == token and (cursor == '' or tonumber(h[3]) == tonumber(cursor))
 end
 
+-- Hint that its record or its journal has changed, to those who follow it closely.
+local function moved(id) redis.call('PUBLISH', P .. 'moved:' .. id, '') end
+
 -- Make it ready, for whoever publishes it or else the sweep.
 local function wake(id)
   redis.call('HSET', P .. 'r:' .. id, 't', 'Y', 'bo', 0)
   redis.call('ZADD', P .. 'ready', now + GRACE, id)
   woken[#woken + 1] = id
+  moved(id)
 end
 
 -- Whether a cancelled execution has to wait for what is below it before its body may be told.

@@ -10,5 +10,6 @@ local function lapse(id, max_attempts, reason)
   end
   redis.call('HSET', r, 't', 'H', 'why', crashes .. ' attempts in a row ended without progress; the last: ' .. reason)
   redis.call('PUBLISH', P .. 'done:' .. id, 'H')
+  moved(id)
   parked[#parked + 1] = id
 end

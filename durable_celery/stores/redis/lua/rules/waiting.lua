@@ -20,6 +20,7 @@ local function deliver(awaiter, path, how, state, value)
   if h[1] ~= 'P' then return end
   if past(h[3]) then live(awaiter) return end
   if redis.call('HSETNX', P .. 'j:' .. awaiter, path .. '!', state .. '\n' .. value) == 0 then return end
+  moved(awaiter)
   local epoch, groups = string.match(how, '^(%d+) (.*)$')
   if h[2] ~= 'S' or h[4] ~= epoch then return end
   local complete = false
