@@ -21,7 +21,7 @@ from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Lease
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, Phase
-from durable_celery.store import Birth, Change, Created, Group, Hold, Ready, Store, Suspension
+from durable_celery.store import Birth, Born, Change, Created, Group, Hold, Ready, Store, Suspension
 
 T = TypeVar("T")
 _PROGRESS_PAUSE_MS = 100.0
@@ -70,11 +70,11 @@ class Fence:
         telemetry.emit(telemetry.STEP_RECORDED, id=self._hold.id, path=path, entry=entry)
         return cancelled
 
-    def spawn(self, opened: Sequence[tuple[str, Entry, NewPromise]]) -> list[Created | IdConflict]:
+    def spawn(self, opened: Sequence[tuple[str, Entry, NewPromise]]) -> list[Born]:
         """Record entries with the promises that they refer to, and hint that these are ready."""
         births = [Birth(path, entry.encode(), child) for path, entry, child in opened]
 
-        def write() -> list[Created | IdConflict]:
+        def write() -> list[Born]:
             found = self.call(lambda: self._store.spawn(self._hold, self._journal.cursor, births))
             for (path, entry, _), created in zip(opened, found, strict=True):
                 if isinstance(created, Created):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from durable_celery.errors import IdConflict
+from durable_celery.errors import Expired, IdConflict
 from durable_celery.looking import Looking
 from durable_celery.newpromise import NewPromise
 from durable_celery.presence import Presence
@@ -71,6 +71,9 @@ class Created:
     def fresh(self) -> bool:
         return self.how is Creation.FRESH
 
+
+#: What became of a birth: the record made or found, or why there is none.
+Born = Created | IdConflict | Expired
 
 #: A change to the state of a virtual object: a name and its new text, None to clear it.
 Change = tuple[str, str | None]
@@ -183,7 +186,8 @@ class Store(Tending, Looking, Protocol):
 
         `journal` is what it begins with, path and text: the prefix that a fork keeps.
 
-        The sweep publishes what the caller could not.
+        The sweep publishes what the caller could not. Raises Expired for a burnt id, and
+        TooManyExecutions where a new one would be one too many.
         """
 
     def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
@@ -201,12 +205,12 @@ class Store(Tending, Looking, Protocol):
         whether the execution is cancelled.
         """
 
-    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Created | IdConflict]:
+    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Born]:
         """T4. For each birth, in order: a checkpoint and the creation of a child in one step.
 
         The deadline of a child in the same tree is not later than the parent's. An
         id that exists is attached to; when function or digest differ nothing is
-        written for it, and IdConflict answered.
+        written for it, and IdConflict answered; Expired for a burnt one.
         """
 
     def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:

@@ -34,7 +34,7 @@ FLOORS = [
     ["engine"],
     ["steps"],
     ["handle", "start", "promises", "forks"],
-    ["invocations"],
+    ["invocations", "again"],
     ["calling"],
     ["client"],
     ["stores"],

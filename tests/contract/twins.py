@@ -131,6 +131,7 @@ class Twins(RuleBasedStateMachine):
         object=objects,
         mirror=st.booleans(),
         owner=seldom,
+        max_pending=st.sampled_from([None, None, None, 3, 6]),
     )
     def create_execution(
         self,
@@ -142,6 +143,7 @@ class Twins(RuleBasedStateMachine):
         *,
         mirror: bool,
         owner: bool,
+        max_pending: int | None = None,
     ) -> None:
         new = NewPromise(
             id=promise_id,
@@ -152,6 +154,8 @@ class Twins(RuleBasedStateMachine):
             mirror=mirror,
             object=f"w/{promise_id}" if owner else object,
             access=Access.OWNER if owner else Access.EXCLUSIVE if object else Access.SHARED,
+            max_pending=max_pending,
+            tombstone_ms=1_000,
         )
         self.both(lambda store: store.create(new))
 
@@ -324,6 +328,10 @@ class Twins(RuleBasedStateMachine):
         promise_id = tended[pick % len(tended)] if tended and pick % 5 else ALL[pick % len(ALL)]
         if promise_id not in EXTERNALS:
             self.both(lambda store: store.sent(promise_id, sends))
+
+    @rule()
+    def census(self) -> None:
+        self.both(lambda store: store.census()._asdict() | {"pending": sorted(store.census().pending.items())})
 
     @rule(object=st.sampled_from(["o1", "o2", *(f"w/{root}" for root in ROOTS)]))
     def state(self, object: str) -> None:

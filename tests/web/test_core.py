@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from durable_celery import Durable
 from durable_celery.codec import Codec
@@ -74,6 +75,44 @@ class TestSeen:
 
     def test_a_range_that_nobody_could_have_seen_costs_nothing(self) -> None:
         assert len(Seen.decode("running/1;0;" + ",".join(f"{n}.1-999999" for n in range(1, 99))).steps) == 0
+
+
+class TestMetrics:
+    def test_what_the_store_counts_is_told_in_prometheus_words(self, durable: Durable, core: Core) -> None:
+        core.handle(put("m-1", "later"))
+        core.handle(put("m-2", "ask"))
+        durable.register(name="unexposed")(lambda ctx: ctx.promise().get()).run("m-3")
+        assert wait_until(lambda: durable.get("m-2").status == durable.get("m-3").status == "suspended", 10)
+
+        answer = core.handle(Req(method="GET", path="/metrics"))
+
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+        families = {each.name: each for each in text_string_to_metric_families(answer.body.decode())}
+        pending = {sample.labels["function"]: sample.value for sample in families["durable_executions_pending"].samples}
+        assert {name: number for name, number in pending.items() if number} == {"later": 1, "ask": 1, "(others)": 1}
+        assert {name: each.samples[0].value for name, each in families.items() if "pending" not in name} == {
+            "durable_executions_ready": 1,
+            "durable_executions_leased": 0,
+            "durable_executions_parked": 0,
+            "durable_timers": 0,
+            "durable_tasks_awaited": 0,
+            "durable_executions_listed": 3,
+        }
+        assert {each.type for each in families.values()} == {"gauge"}
+
+
+class TestQueueLimit:
+    @pytest.mark.parametrize("limit", [1, {"later": 1, "greet": 0}])
+    def test_a_mount_says_how_many_may_be_pending(self, durable: Durable, limit: Any) -> None:
+        functions = shop.registered(durable)
+        core = Core(durable, [functions["later"], functions["ask"]], Options(max_pending=limit))
+
+        answers = [core.handle(put(f"q-{number}", "later")) for number in (1, 2, 1)]
+        assert [answer.status for answer in answers] == [202, 429, 202]
+
+        durable.cancel("q-1", grace=0)
+        assert core.handle(put("q-2", "later")).status == 202
+        assert core.handle(put("q-3", "ask")).status == 202
 
 
 class TestWaitingOn:

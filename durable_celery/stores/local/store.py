@@ -8,13 +8,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 
-from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound
+from durable_celery.errors import LeaseLost, NotExternal, PromiseNotFound
 from durable_celery.newpromise import NewPromise
 from durable_celery.presence import Alone
 from durable_celery.promise import Access, Outcome, Phase, Promise, State
 from durable_celery.store import (
     Beat,
     Birth,
+    Born,
     Change,
     Claimed,
     Created,
@@ -44,7 +45,7 @@ class LocalStore(LocalLooking):
         with self._verb() as rows:
             state = rows.live(new.id)
             if state is None:
-                return Created(Creation.FRESH, rows.birth(new, journal=journal).promise)
+                return Created(Creation.FRESH, spawning.create(rows, new, journal).promise)
             found = rows.by_id[new.id].promise
             same = new.key != "" and found.key_for_create == new.key
             dedup = same and (state is State.PENDING or not strict)
@@ -85,8 +86,8 @@ class LocalStore(LocalLooking):
             rows.lease.set(hold.id, rows.now + hold.lease_ms)
             return row.promise.cancel_at is not None
 
-    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Created | IdConflict]:
-        found: list[Created | IdConflict] = []
+    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Born]:
+        found: list[Born] = []
         for birth in births:
             with self._verb() as rows:
                 found.append(spawning.spawn(rows, hold, cursor, birth))

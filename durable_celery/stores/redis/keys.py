@@ -12,6 +12,9 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 | `mb:<object>`    | list   | mailbox: its exclusive calls in order, head first| until empty           |
 | `st:<object>`    | hash   | its state, name to text                          | permanent; that of a  |
 |                  |        |                                                  | workflow as its run   |
+| `tb:<id>`        | string | tombstone of a root execution: its function      | from its settling on  |
+|                  |        |                                                  | its retention and the |
+|                  |        |                                                  | tombstone's own time  |
 | `ready`          | zset   | id to when its hint is published (again)         | permanent             |
 | `lease`          | zset   | id to when its lease ends                        | permanent             |
 | `deadline`       | zset   | id to its deadline                               | permanent             |
@@ -19,6 +22,9 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 | `tend`           | zset   | id of a task child to when it is looked at       | permanent             |
 | `x`              | zset   | root execution to when it was created; those     | permanent             |
 |                  |        | whose record is gone are left until they are met |                       |
+| `pending`        | hash   | function to how many of its executions are       | permanent             |
+|                  |        | pending; none at 0                               |                       |
+| `parked`         | set    | ids of parked executions                         | permanent             |
 | `workers`        | zset   | node to when it was last seen                    | permanent             |
 | `clock`          | string | for tests only: milliseconds to add, or `@<now>` | tests                 |
 
@@ -62,6 +68,7 @@ FIELDS: Final = {
     "mirror": "m",
     "mirrored": "md",
     "retention_ms": "rn",
+    "tombstone_ms": "tb",
     "created_at": "c",
     "started_at": "st",
     "settled_at": "z",
@@ -81,7 +88,7 @@ FIELDS: Final = {
 #: in that it is in its mailbox.
 INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch", "in")
 #: Keys without a lifetime, beside what belongs to a pending promise.
-PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "x", "workers", "clock")
+PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "x", "pending", "parked", "workers", "clock")
 
 
 def prefix(name: str, partition: int) -> str:

@@ -76,6 +76,7 @@ def fields(new: NewPromise) -> list[str | int]:
         "timer": "1" if new.timer else "",
         "mirror": "1" if new.mirror else "",
         "retention_ms": new.retention_ms,
+        "tombstone_ms": new.tombstone_ms or "",
         "object": new.object,
         "access": new.access.value,
         "held": new.held,

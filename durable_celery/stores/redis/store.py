@@ -8,7 +8,15 @@ from typing import Any
 
 import redis
 
-from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound, StoreMisconfigured
+from durable_celery.errors import (
+    Expired,
+    IdConflict,
+    LeaseLost,
+    NotExternal,
+    PromiseNotFound,
+    StoreMisconfigured,
+    TooManyExecutions,
+)
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.store import (
@@ -16,6 +24,7 @@ from durable_celery.store import (
     Await,
     Beat,
     Birth,
+    Born,
     Change,
     Claimed,
     Created,
@@ -77,7 +86,7 @@ class RedisStore(RedisLooking):
         self.connection.patiently(lambda: checks.check(self.connection.client, self.key_prefix))
 
     def create(self, new: NewPromise, *, strict: bool = False, journal: Sequence[tuple[str, str]] = ()) -> Created:
-        status, record = self._run(
+        status, *record = self._run(
             "create",
             [*_flat(journal), *records.fields(new)],
             entries=len(journal),
@@ -87,8 +96,14 @@ class RedisStore(RedisLooking):
             nonce=secrets.token_hex(8),
             timeout_ms="" if new.timeout_ms is None else new.timeout_ms,
             delay_ms=new.delay_ms,
+            fn=new.function,
+            most="" if new.max_pending is None else new.max_pending,
         )
-        return Created(Creation(status), records.promise(new.id, record))
+        if status == "EXPIRED":
+            raise Expired(new.id, record[0])
+        if status == "FULL":
+            raise TooManyExecutions(new.function, new.max_pending or 0)
+        return Created(Creation(status), records.promise(new.id, record[0]))
 
     def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
         answer = self._run("claim", id=promise_id, worker=worker, nonce=secrets.token_hex(6), lease_ms=lease_ms)
@@ -108,17 +123,17 @@ class RedisStore(RedisLooking):
         answer = self._fenced("checkpoint", hold, rest, cursor=cursor, lease_ms=hold.lease_ms, count=count)
         return len(answer) > 1 and bool(answer[1])
 
-    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Created | IdConflict]:
+    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Born]:
         script = scripts.load("spawn")
-        found: list[Created | IdConflict] = []
+        found: list[Born] = []
         while len(found) < len(births):
             left = births[len(found) :]
             calls = [script.arguments(*_birth(hold, cursor + n, birth)) for n, birth in enumerate(left)]
             for birth, answer in zip(left, self.connection.run_all(script, self.prefix, calls), strict=True):
                 if answer[0] == "LOST":
                     raise LeaseLost(hold.id)
-                if answer[0] == "CONFLICT":  # those after it were told a cursor that is one too far
-                    found.append(IdConflict.of(birth.child.id, answer[1], birth.child.function))
+                if answer[0] in ("CONFLICT", "EXPIRED"):  # those after it were told a cursor that is one too far
+                    found.append(_refused(answer, birth.child))
                     break
                 found.append(Created(Creation(answer[0]), records.promise(birth.child.id, answer[1])))
                 cursor += 1
@@ -248,6 +263,12 @@ def _birth(hold: Hold, cursor: int, birth: Birth) -> tuple[dict[str, str | int],
         "kin": int(child.tree not in ("", child.id)),
     }
     return named, records.fields(child)
+
+
+def _refused(answer: Sequence[str], child: NewPromise) -> IdConflict | Expired:
+    if answer[0] == "EXPIRED":
+        return Expired(child.id, answer[1])
+    return IdConflict.of(child.id, answer[1], child.function)
 
 
 def _flat(entries: Sequence[tuple[str, str]]) -> list[str | int]:

@@ -1,0 +1,12 @@
+-- What is known beside the records: burnt ids, and how many executions are pending.
+
+-- What had this id and is kept no more, where the id may not be used again; false when it may.
+-- Its tombstone is set with the lifetime of the record, since a key that ends by itself runs no script.
+local function burnt(id)
+  return redis.call('GET', P .. 'tb:' .. id)
+end
+
+-- One more execution of a function is pending, or one less.
+local function counted(fn, change)
+  if redis.call('HINCRBY', P .. 'pending', fn, change) <= 0 then redis.call('HDEL', P .. 'pending', fn) end
+end
