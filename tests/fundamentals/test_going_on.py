@@ -88,6 +88,26 @@ def test_a_fork_of_one_with_remote_children_keeps_their_outcomes(durable: Durabl
     assert done == ["first", "second", "second"]
 
 
+def test_a_fork_may_be_called_with_other_arguments_and_keeps_steps_as_they_were(durable: Durable) -> None:
+    @durable.register
+    def order(ctx: Context, item: str, express: bool = False) -> list[str]:
+        priced = ctx.run(lambda: f"priced {item}").get()
+        return [priced, ctx.run(lambda: f"sent {item}{' today' if express else ''}").get()]
+
+    order.run("o", "tea").result(timeout=5)
+
+    anew = durable.fork("o", from_step=1, new_id="o-anew", args=["rum"])
+    rest = durable.fork("o", from_step=2, new_id="o-rest", args=["rum"], kwargs={"express": True})
+    again = durable.fork("o", from_step=2, new_id="o-rest", args=["rum"], kwargs={"express": True})
+
+    assert anew.result(timeout=5) == ["priced rum", "sent rum"]
+    assert rest.result(timeout=5) == again.result(timeout=5) == ["priced tea", "sent rum today"]
+    with pytest.raises(IdConflict):
+        durable.fork("o", from_step=2, new_id="o-rest", args=["gin"])
+    with pytest.raises(TypeError, match="got an unexpected keyword argument 'price'"):
+        durable.fork("o", args=["gin"], kwargs={"price": 1})
+
+
 def test_one_that_failed_is_tried_again_from_its_failed_step_and_stays_as_it_was(durable: Durable) -> None:
     broken, done = [True], []
 
