@@ -41,6 +41,17 @@ class Census(NamedTuple):
     roots: int
 
 
+class Lines(NamedTuple):
+    """What a body logged since its holder wrote last: the last `most` of an execution are kept.
+
+    `mark` is its own for every writing, so that one whose reply was lost is not written twice.
+    """
+
+    texts: tuple[str, ...]
+    most: int
+    mark: str
+
+
 class Looking(Protocol):
     """What handles and pages ask of a store."""
 
@@ -67,6 +78,9 @@ class Looking(Protocol):
         begins so. A page may have fewer than `limit`, even none, although `after` says
         that there is more. Raises ValueError for an `after` that no search answered.
         """
+
+    def log(self, promise_id: str) -> list[str]:
+        """The last lines that an execution logged: to each its number, from 1, a space, and the text."""
 
     def census(self) -> Census:
         """T24. Count what is pending, and what is due."""

@@ -107,8 +107,8 @@ class Performer(Protocol):
     def start(self, op: Op[Any]) -> None:
         """Execute a local child on a thread of its own."""
 
-    def progress(self, text: str) -> None:
-        """Say how far the execution is, for people; nothing while the body is replayed."""
+    def progress(self, text: str, line: str = "") -> None:
+        """Say how far the execution is, or a line of its log, for people; nothing while the body is replayed."""
 
     def abandon(self, path: str) -> None:
         """Nobody waits for the local child at this path any more: let it end at its next operation."""

@@ -30,6 +30,7 @@ class Settings:
     max_attempts: int = 5
     max_entries: int = DEFAULT_MAX_ENTRIES
     cancel_grace_ms: int = 30_000
+    log_lines: int = 0
     max_payload: int = DEFAULT_MAX_PAYLOAD
     store_timeout_s: float = 2.0
     lost_after_ms: int = 3600 * 1000
@@ -47,6 +48,7 @@ class Settings:
             max_attempts=int(_said(conf, "durable_max_attempts", defaults.max_attempts)),
             max_entries=int(_said(conf, "durable_max_entries", defaults.max_entries)),
             cancel_grace_ms=_ms(conf, "durable_cancel_grace", defaults.cancel_grace_ms),
+            log_lines=max(0, int(_said(conf, "durable_log_lines", defaults.log_lines))),
             max_payload=int(_said(conf, "durable_max_payload", defaults.max_payload)),
             lost_after_ms=_ms(conf, "durable_lost_after", defaults.lost_after_ms),
             store_timeout_s=float(_said(conf, "durable_store_timeout", defaults.store_timeout_s)),

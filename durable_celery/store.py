@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from durable_celery.errors import Expired, IdConflict
-from durable_celery.looking import Looking
+from durable_celery.looking import Lines, Looking
 from durable_celery.newpromise import NewPromise
 from durable_celery.presence import Presence
 from durable_celery.promise import Outcome, Promise, State
@@ -197,12 +197,17 @@ class Store(Tending, Looking, Protocol):
         """
 
     def checkpoint(
-        self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]], changes: Sequence[Change] = ()
+        self,
+        hold: Hold,
+        cursor: int,
+        entries: Sequence[tuple[str, str]],
+        changes: Sequence[Change] = (),
+        log: Lines | None = None,
     ) -> bool:
         """T3. Write entries at their paths, once, and renew the lease; crashes so far are forgiven.
 
-        `changes` are made to the state of its object in the same step. Answers
-        whether the execution is cancelled.
+        `changes` are made to the state of its object in the same step, and `log` is kept.
+        Answers whether the execution is cancelled.
         """
 
     def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Born]:
@@ -229,6 +234,7 @@ class Store(Tending, Looking, Protocol):
         outcome: Outcome,
         entries: Sequence[tuple[str, str]] = (),
         changes: Sequence[Change] = (),
+        log: Lines | None = None,
     ) -> tuple[Ready, ...]:
         """T7, T16. Settle one's own promise; deliver it to who waits; answer who became ready by it.
 
@@ -277,8 +283,8 @@ class Store(Tending, Looking, Protocol):
     def park(self, hold: Hold, reason: str) -> None:
         """T14. Set the execution aside until `resume`; nothing recorded is touched."""
 
-    def progress(self, hold: Hold, progress: str) -> None:
-        """T22. Note how far the execution is, for people to see; it is not part of the journal."""
+    def progress(self, hold: Hold, progress: str, log: Lines | None = None) -> None:
+        """T22. Note how far it is ("" for nothing new) and what it logged, for people; neither is in the journal."""
 
     def resume(self, promise_id: str) -> tuple[Ready, ...]:
         """T14. Make a parked execution ready again, its crashes forgiven."""

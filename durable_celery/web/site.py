@@ -31,7 +31,7 @@ class Site:
 
     def view(self, req: Req, promise: Promise, journal: Mapping[str, str]) -> View:
         """One execution for the client of this request."""
-        return View(promise, journal, self.durable.codec, req.base)
+        return View(promise, journal, self.durable.codec, req.base, self.durable.store)
 
     def look(self, req: Req, promise_id: str) -> View:
         """One execution as it stands now."""

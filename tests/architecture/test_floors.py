@@ -21,7 +21,7 @@ FLOORS = [
     ["op"],
     ["operations", "body"],
     ["handler"],
-    ["calls", "saga", "runoptions"],
+    ["calls", "saga", "runoptions", "lines"],
     ["request"],
     ["invoking", "handlers"],
     ["context"],

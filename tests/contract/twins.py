@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from durable_celery.clock import ManualClock
+from durable_celery.looking import Lines
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Access, Outcome, Phase, State
 from durable_celery.store import Await, Beat, Change, Claimed, Created, Group, Hold, Store
@@ -70,6 +71,7 @@ class Twins(RuleBasedStateMachine):
         self.redis.connection.client.flushall()
         set_clock(self.redis, START)
         self.attempts: list[Attempt] = []
+        self.told = 0
         for promise_id in EXTERNALS:
             self.create_external(promise_id, None, timer=False, key="")
         for promise_id in ROOTS[:2]:
@@ -183,7 +185,8 @@ class Twins(RuleBasedStateMachine):
         cursor = attempt.cursor + off
         entries = [(path, f"entry at {cursor}") for path in paths]
         made = changes if self.local._rows.by_id[attempt.local.id].promise.access is Access.OWNER and entries else []
-        answer = self.held(attempt, lambda store, hold: store.checkpoint(hold, cursor, entries, made))
+        log = Lines(tuple(paths), 3, "") if off == 0 else None
+        answer = self.held(attempt, lambda store, hold: store.checkpoint(hold, cursor, entries, made, log))
         if isinstance(answer, bool) and off == 0:
             attempt.cursor += len(entries)
 
@@ -288,6 +291,14 @@ class Twins(RuleBasedStateMachine):
     def lapse(self, node: str, *, wanted: bool) -> None:
         if wanted:
             self.both(lambda store: store.lapse(node, MAX, "gone"))
+
+    @rule(pick=picks, said=st.sampled_from(["", '{"done":1}']), lines=st.integers(0, 4))
+    def progress(self, pick: int, said: str, lines: int) -> None:
+        self.told += 1
+        log = Lines(tuple(f"line {n}" for n in range(lines)), 3, str(self.told)) if lines else None
+        attempt = self.attempt(pick)
+        self.held(attempt, lambda store, hold: store.progress(hold, said, log))
+        self.both(lambda store: tuple(store.log(attempt.local.id)))
 
     @rule(pick=picks)
     def release(self, pick: int) -> None:

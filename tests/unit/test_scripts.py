@@ -117,7 +117,7 @@ class TestKeys:
         text = "".join(path.read_text() for path in VERBS + RULES)
         used = set(re.findall(r"P \.\. '(\w+)", text)) - {"done"}
 
-        assert used <= {*PERMANENT, "r", "j", "t", "cb", "mb", "st", "tb"}
+        assert used <= {*PERMANENT, "r", "j", "t", "cb", "mb", "st", "tb", "l"}
 
 
 def _header(path: Path) -> list[str]:

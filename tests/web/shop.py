@@ -61,6 +61,14 @@ def steps(ctx: Context, gate: str) -> list[str]:
     return [first, second]
 
 
+def talk(ctx: Context, gate: str) -> None:
+    ctx.logger.info("began %s", gate)
+    ctx.run(greeting, "one").get()
+    ctx.logger.warning("waits")
+    ctx.run(held, gate).get()
+    ctx.logger.info("goes on")
+
+
 def moody(ctx: Context, key: str) -> str:
     """Changes its mind between attempts, which parks it."""
     ctx.run(greeting if moods[key] != "bad" else held, key).get()
@@ -71,7 +79,7 @@ def secret(ctx: Context) -> str:
     return "secret"
 
 
-PLAIN = (greet, nothing, decline, breaks, nap, ask, steps, moody)
+PLAIN = (greet, nothing, decline, breaks, nap, ask, steps, talk, moody)
 
 
 def registered(durable: Durable) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def put(id: str, function: str, *args: Any, **headers: str) -> Req:
 class TestSeen:
     @given(st.dictionaries(positions, marks, max_size=60))
     def test_what_was_seen_is_read_from_the_id_of_an_event(self, steps: dict[str, str]) -> None:
-        seen = Seen("running/3", "9af", steps)
+        seen = Seen("running/3", "9af", steps, logged=7)
         text = seen.encode()
         if not text.endswith("*"):
             assert Seen.decode(text) == seen

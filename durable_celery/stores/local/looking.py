@@ -75,6 +75,11 @@ class LocalLooking:
         page = tuple(replace(p, args="", value="", canvas="") for p in found[:limit])
         return Found(page, cursor(page[-1]) if len(found) > limit else "")
 
+    def log(self, promise_id: str) -> list[str]:
+        with self._verb() as rows:
+            row = rows.by_id.get(promise_id)
+            return [] if row is None else list(row.log)
+
     def census(self) -> Census:
         with self._verb() as rows:
             records = [row.promise for row in rows.by_id.values()]

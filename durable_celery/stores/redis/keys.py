@@ -12,6 +12,7 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 | `mb:<object>`    | list   | mailbox: its exclusive calls in order, head first| until empty           |
 | `st:<object>`    | hash   | its state, name to text                          | permanent; that of a  |
 |                  |        |                                                  | workflow as its run   |
+| `l:<id>`         | list   | the last lines it logged: number, space, text    | as the record         |
 | `tb:<id>`        | string | tombstone of a root execution: its function      | from its settling on  |
 |                  |        |                                                  | its retention and the |
 |                  |        |                                                  | tombstone's own time  |
@@ -78,6 +79,7 @@ FIELDS: Final = {
     "progress": "pg",
     "sent_at": "sd",
     "sends": "ns",
+    "logged": "ln",
     "object": "ob",
     "access": "ac",
     "held": "ho",
@@ -85,8 +87,8 @@ FIELDS: Final = {
 #: Used by the scripts only: bo how often it was published or looked at, g<n> what group n still waits for,
 #: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled,
 #: pc how many executions below it are pending, ch that its body was told of a cancellation,
-#: in that it is in its mailbox.
-INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch", "in")
+#: in that it is in its mailbox, lm the mark of the last lines that came without an entry.
+INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch", "in", "lm")
 #: Keys without a lifetime, beside what belongs to a pending promise.
 PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "x", "pending", "parked", "workers", "clock")
 

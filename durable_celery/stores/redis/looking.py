@@ -57,6 +57,10 @@ class RedisLooking:
         )
         return Found(tuple(_shown(promise_id, values, int(now_ms)) for promise_id, values in rows), end)
 
+    def log(self, promise_id: str) -> list[str]:
+        key = f"{self.prefix}l:{promise_id}"
+        return list(self.connection.patiently(lambda: self.connection.client.lrange(key, 0, -1)))
+
     def census(self) -> Census:
         parked, ready, leased, timers, tended, roots, pending = self._run("census")
         by_function = {function: int(number) for function, number in records.pairs(pending).items()}

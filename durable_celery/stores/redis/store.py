@@ -17,6 +17,7 @@ from durable_celery.errors import (
     StoreMisconfigured,
     TooManyExecutions,
 )
+from durable_celery.looking import Lines
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.store import (
@@ -88,7 +89,7 @@ class RedisStore(RedisLooking):
     def create(self, new: NewPromise, *, strict: bool = False, journal: Sequence[tuple[str, str]] = ()) -> Created:
         status, *record = self._run(
             "create",
-            [*_flat(journal), *records.fields(new)],
+            [*records.flat(journal), *records.fields(new)],
             entries=len(journal),
             id=new.id,
             key=new.key,
@@ -117,9 +118,14 @@ class RedisStore(RedisLooking):
         return Claimed(hold, found, pairs(journal), cursor, int(now_ms), pairs(state))
 
     def checkpoint(
-        self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]], changes: Sequence[Change] = ()
+        self,
+        hold: Hold,
+        cursor: int,
+        entries: Sequence[tuple[str, str]],
+        changes: Sequence[Change] = (),
+        log: Lines | None = None,
     ) -> bool:
-        rest, count = [*_flat(entries), *_marked(changes)], len(entries)
+        rest, count = [*records.flat(entries), *records.marked(changes, log)], len(entries)
         answer = self._fenced("checkpoint", hold, rest, cursor=cursor, lease_ms=hold.lease_ms, count=count)
         return len(answer) > 1 and bool(answer[1])
 
@@ -165,8 +171,9 @@ class RedisStore(RedisLooking):
         outcome: Outcome,
         entries: Sequence[tuple[str, str]] = (),
         changes: Sequence[Change] = (),
+        log: Lines | None = None,
     ) -> tuple[Ready, ...]:
-        rest, state = [*_flat(entries), *_marked(changes)], outcome.state.code
+        rest, state = [*records.flat(entries), *records.marked(changes, log)], outcome.state.code
         answer = self._fenced("fulfil", hold, rest, cursor=cursor, state=state, value=outcome.value, count=len(entries))
         return records.ready(answer[1])
 
@@ -200,21 +207,22 @@ class RedisStore(RedisLooking):
         return Sweep(records.ready(rows), int(backlog), None if int(soonest) < 0 else int(soonest), tuple(parked))
 
     def crashed(self, promise_id: str, holder: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
-        reason = _printable(reason)
+        reason = records.printable(reason)
         rows = self._run("crashed", id=promise_id, holder=holder, max_attempts=max_attempts, reason=reason)
         return records.ready(rows)
 
     def lapse(self, node: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
-        return records.ready(self._run("lapse", node=node, max_attempts=max_attempts, reason=_printable(reason)))
+        return records.ready(self._run("lapse", node=node, max_attempts=max_attempts, reason=records.printable(reason)))
 
     def release(self, hold: Hold) -> tuple[Ready, ...]:
         return records.ready(self._fenced("release", hold)[1])
 
     def park(self, hold: Hold, reason: str) -> None:
-        self._fenced("park", hold, reason=_printable(reason))
+        self._fenced("park", hold, reason=records.printable(reason))
 
-    def progress(self, hold: Hold, progress: str) -> None:
-        self._fenced("progress", hold, progress=progress)
+    def progress(self, hold: Hold, progress: str, log: Lines | None = None) -> None:
+        mark = "" if log is None else log.mark
+        self._fenced("progress", hold, records.marked((), log), progress=progress, mark=mark)
 
     def resume(self, promise_id: str) -> tuple[Ready, ...]:
         answer = self._run("resume", id=promise_id)
@@ -269,19 +277,6 @@ def _refused(answer: Sequence[str], child: NewPromise) -> IdConflict | Expired:
     if answer[0] == "EXPIRED":
         return Expired(child.id, answer[1])
     return IdConflict.of(child.id, answer[1], child.function)
-
-
-def _flat(entries: Sequence[tuple[str, str]]) -> list[str | int]:
-    return [part for entry in entries for part in entry]
-
-
-def _marked(changes: Sequence[Change]) -> list[str | int]:
-    return [part for name, text in changes for part in (("d", name, "") if text is None else ("s", name, text))]
-
-
-def _printable(reason: str) -> str:
-    """A text about an error may quote half a surrogate pair, which has no UTF-8 form."""
-    return reason.encode("utf-8", "backslashreplace").decode()
 
 
 def _await(awaited: Await) -> list[str | int]:

@@ -4,8 +4,7 @@
 local function expire(id, tree, retention, tombstone, fn)
   local t, life = P .. 't:' .. tree, math.max(tonumber(retention), GRACE)
   local function lifetime(member)
-    redis.call('PEXPIRE', P .. 'r:' .. member, life)
-    redis.call('PEXPIRE', P .. 'j:' .. member, life)
+    for _, kind in ipairs({'r:', 'j:', 'l:'}) do redis.call('PEXPIRE', P .. kind .. member, life) end
   end
   if tree ~= id then
     redis.call('ZADD', t, 'XX', 0, id)
