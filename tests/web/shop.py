@@ -86,6 +86,6 @@ def registered(durable: Durable) -> dict[str, Any]:
     """All functions by name; `secret` is the one that nobody exposes."""
     made = {fn.__name__: durable.register(fn) for fn in (*PLAIN, secret)}
     made["later"] = durable.register(name="later")(lambda ctx: "late").options(delay=60)
-    made["alone"] = durable.register(name="alone")(lambda ctx: "alone").options(delay=60, max_pending=1)
+    made["alone"] = durable.register(name="alone")(lambda ctx: "alone").options(delay=3600, max_pending=1)
     made["hurried"] = durable.register(name="hurried", timeout=0.05)(lambda ctx: ctx.promise().get())
     return made

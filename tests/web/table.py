@@ -29,6 +29,7 @@ class Row:
     said: dict[str, Any] = field(default_factory=dict)
     sent: dict[str, Any] = field(default_factory=dict)
     before: Prelude = lambda web: None
+    after: Prelude = lambda web: None
 
     def __str__(self) -> str:
         return self.name
@@ -74,6 +75,15 @@ def expired(web: Web) -> None:
 def full(web: Web) -> None:
     """As many are pending as may be: one."""
     assert web.put("alone", id="alone-in").status_code == 202
+
+
+def runs(web: Web) -> None:
+    web.put("steps", web.id)
+    web.until("running")
+
+
+def let_go(web: Web) -> None:
+    shop.gates[web.id].set()
 
 
 def asked(web: Web) -> None:
@@ -124,6 +134,16 @@ START = [
         202,
         before=lambda web: web.put("later"),
         headers={"location": AT, "idempotent-replayed": "true"},
+    ),
+    Row(
+        "a start of what runs attaches",
+        "PUT /functions/steps/executions/{id}",
+        202,
+        before=runs,
+        after=let_go,
+        sent={"json": {"args": ["{id}"]}},
+        headers={"location": AT, "idempotent-replayed": "true", "retry-after": "1"},
+        said={**PENDING, "status": "running", "attempt": 1},
     ),
     Row(
         "a start waits as it is asked to",
@@ -333,6 +353,22 @@ MONITOR = [
         said={**PENDING, "status": "queued"},
     ),
     Row(
+        "of what runs",
+        "GET /executions/{id}",
+        202,
+        before=runs,
+        after=let_go,
+        headers={"retry-after": "1", "location": None},
+        said={**PENDING, "status": "running"},
+    ),
+    Row(
+        "of what sleeps for long",
+        "GET /executions/{id}",
+        202,
+        before=ended("nap", "suspended", 3600),
+        headers={"retry-after": "60"},
+    ),
+    Row(
         "of what sleeps",
         "GET /executions/{id}",
         202,
@@ -426,6 +462,15 @@ RESULT = [
         before=asked,
         headers={"location": AT, "retry-after": "5"},
         said=PENDING,
+    ),
+    Row(
+        "a result of what runs",
+        "GET /executions/{id}/result",
+        202,
+        before=runs,
+        after=let_go,
+        headers={"location": AT, "retry-after": "1"},
+        said={**PENDING, "status": "running"},
     ),
     Row(
         "a result that is waited for",
