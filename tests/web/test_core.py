@@ -17,11 +17,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from durable_celery import Durable
 from durable_celery.codec import Codec
 from durable_celery.dev.child import wait_until
+from durable_celery.errors import Expired, TooManyExecutions
 from durable_celery.errors.problem import Problem
 from durable_celery.http.problems import document
 from durable_celery.promise import Promise
 from durable_celery.web.answers import dumps
-from durable_celery.web.core import Core, Slots
+from durable_celery.web.core import Core, Slots, responding
 from durable_celery.web.events import Seen
 from durable_celery.web.exposed import PROBLEMS
 from durable_celery.web.links import Links
@@ -113,6 +114,22 @@ class TestQueueLimit:
         durable.cancel("q-1", grace=0)
         assert core.handle(put("q-2", "later")).status == 202
         assert core.handle(put("q-3", "ask")).status == 202
+
+
+class TestRoutesOfOnesOwn:
+    @pytest.mark.parametrize(
+        ("error", "status", "kind"),
+        [(Expired("a", "greet"), 410, "expired"), (TooManyExecutions("greet", 1), 429, "too-many-executions")],
+        ids=["expired", "too many"],
+    )
+    def test_what_a_start_refuses_is_a_problem(self, error: Exception, status: int, kind: str) -> None:
+        def start() -> Any:
+            raise error
+
+        answer = responding(start, Slots(1))
+
+        assert (answer.status, json.loads(answer.body)["type"]) == (status, kind)
+        assert answer.headers.get("Retry-After") == ("5" if status == 429 else None)
 
 
 class TestWaitingOn:
