@@ -10,6 +10,7 @@ from durable_celery.errors import (
     DeadlockError,
     DurableError,
     ExecutionFailed,
+    Expired,
     FunctionNotFound,
     HistoryTooLong,
     IdConflict,
@@ -33,6 +34,7 @@ from durable_celery.errors import (
     TaskLost,
     TerminalError,
     TimedOut,
+    TooManyExecutions,
 )
 from durable_celery.function import Function
 from durable_celery.handle import Handle
@@ -83,6 +85,7 @@ __all__ = [
     "DeadlockError",
     "DurableError",
     "ExecutionFailed",
+    "Expired",
     "FunctionNotFound",
     "HistoryTooLong",
     "IdConflict",
@@ -106,4 +109,5 @@ __all__ = [
     "TaskLost",
     "TerminalError",
     "TimedOut",
+    "TooManyExecutions",
 ]

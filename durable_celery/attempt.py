@@ -153,9 +153,9 @@ class Attempt:
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(self._strand, op), name=f"durable-{op.step_id}", daemon=True).start()
 
-    def progress(self, text: str) -> None:
+    def progress(self, text: str, line: str = "") -> None:
         if not self.journal.replaying:
-            self.fence.progress(text)
+            self.fence.progress(text, line)
 
     def abandon(self, path: str) -> None:
         with self._changed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import uuid
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from durable_celery.body import drive
 from durable_celery.calls import Calls, Info
 from durable_celery.errors import OperationNotAwaited
 from durable_celery.invoking import Invoking
+from durable_celery.lines import Logger
 from durable_celery.newpromise import NewPromise
 from durable_celery.op import Op, Performer
 from durable_celery.operations.gate import Gate
@@ -58,9 +59,9 @@ class Context(Invoking):
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger named after the function, quiet while the body is replayed."""
+        """A logger named after the function, quiet while the body is replayed. `handle.log()` shows its last lines."""
         name = f"durable_celery.functions.{self.info.function}"
-        return _QuietInReplay(logging.getLogger(name), {"performer": self._performer, "id": self.id})
+        return Logger(logging.getLogger(name), {"performer": self._performer, "id": self.id})
 
     def get_dependency(self, name: str, default: Any = _MISSING) -> Any:
         """What `durable.set_dependency(name, …)` put there in this process; raises LookupError without a default."""
@@ -276,16 +277,3 @@ def perform(ctx: Context, body: Callable[..., Any], args: Sequence[Any], kwargs:
         raise
     ctx.close()
     return value
-
-
-class _QuietInReplay(logging.LoggerAdapter[logging.Logger]):
-    """Says nothing while the journal has entries that the body has not passed yet."""
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # logging's own name
-        extra = self.extra or {}
-        performer = extra["performer"]
-        return not performer.journal.replaying and super().isEnabledFor(level)  # type: ignore[attr-defined]
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        extra = self.extra or {}
-        return f"[{extra['id']}] {msg}", kwargs

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, Unpack, overload
 from celery import Celery
 
 from durable_celery import ids
+from durable_celery.again import Again
 from durable_celery.calling import Clients
 from durable_celery.codec import Codec
 from durable_celery.errors import DurableError, InvalidName
@@ -20,7 +21,6 @@ from durable_celery.handle import Handle
 from durable_celery.handlers import Handlers
 from durable_celery.inprocess import InProcess
 from durable_celery.invocations import Invocations
-from durable_celery.promise import State
 from durable_celery.promises import Promises
 from durable_celery.registry import Options, Registered, Registration, Registry, name_of, registration
 from durable_celery.settings import Settings
@@ -35,7 +35,7 @@ from durable_celery.worker.tasks import CeleryTasks
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Durable(Clients):
+class Durable(Clients, Again):
     """Durable execution for a Celery application, or without one in this process.
 
     `Durable(app)` keeps promises in the Redis named by `durable_store_url`, else
@@ -58,7 +58,13 @@ class Durable(Clients):
         self.invocations = Invocations(
             starter=lambda: self._starter(mirror=not self._runs_here), handle=lambda *a, **k: self._handle(*a, **k)
         )
-        self._forks = Forks(store=lambda: self.store, settings=lambda: self.settings, publish=self._publish)
+        self._forks = Forks(
+            store=lambda: self.store,
+            registry=self.registry,
+            codec=self.codec,
+            settings=lambda: self.settings,
+            publish=self._publish,
+        )
         self._lock = threading.RLock()
         self._checked = False
         self._binding: Binding | None = None
@@ -192,36 +198,6 @@ class Durable(Clients):
         `durable_cancel_grace`, 30 s) it is final, with 0 at once.
         """
         self.promises.request_cancel(id, grace)
-
-    def resume(self, id: str) -> Handle[Any]:
-        """Let a parked execution go on after its last checkpoint; one that failed is tried again by `retry`.
-
-        Does nothing to one that is at work, or has succeeded.
-        """
-        promise = self.store.get(ids.check_any(id))
-        if promise.is_execution and promise.state.settled and promise.state is not State.RESOLVED:
-            return self.retry(id)
-        self._publish(self.store.resume(id))
-        return self._handle(id)
-
-    def retry(self, id: str, from_step: int | str | None = None) -> Handle[Any]:
-        """Execute it again from a step, the first that failed by default, under the id `<id>~2` (then `~3`).
-
-        A settled promise never changes, and so what runs again is a fork; asked for
-        twice it is made once. What a saga has undone is not done again: give it `from_step=1`.
-        """
-        return self.fork(id, from_step)
-
-    def fork(
-        self, id: str, from_step: int | str | None = None, new_id: str | None = None, *, version: int | None = None
-    ) -> Handle[Any]:
-        """A new execution with the same arguments that keeps what was recorded before `from_step`, and runs the rest.
-
-        The step is its position in the body, from 1, or its id; steps that are not
-        over run anew in any case. `version` takes another registered version of the
-        function. Raises PromiseNotFound, and IdConflict when `new_id` is taken.
-        """
-        return self._handle(self._forks.fork(id, from_step, new_id, version))
 
     id_for = staticmethod(ids.id_for)
 

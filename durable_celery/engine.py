@@ -82,6 +82,7 @@ class Engine:
         dependencies: Mapping[str, Any] | None = None,
         tasks: Tasks | None = None,
         cancel_grace_ms: int = 0,
+        log_lines: int = 0,
         pause: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.store = store
@@ -98,6 +99,7 @@ class Engine:
         self.dependencies = dependencies if dependencies is not None else {}
         self.tasks = tasks
         self.cancel_grace_ms = cancel_grace_ms
+        self.log_lines = log_lines
 
     def attempt(self, promise_id: str, holder: str, on_claimed: Callable[[Promise], None] | None = None) -> Left:
         """Try to carry one execution on; `on_claimed` is told when this attempt has it.
@@ -125,6 +127,7 @@ class Engine:
         )
         with self.keeper.keep(claimed.hold, attempt.lost, asked_ms, attempt.cancelled) as lease:
             attempt.fence.lease = lease
+            attempt.fence.log_lines = self.log_lines
             try:
                 if on_claimed is not None:
                     on_claimed(claimed.promise)
@@ -217,7 +220,7 @@ class Engine:
         return value
 
     def _settle(self, attempt: Attempt, claimed: Claimed, outcome: Outcome) -> Left:
-        attempt.fence.say()
+        attempt.fence.say(settling=True)
         self._publish(attempt.fence.fulfil(outcome, attempt.state.unwritten()))
         return Left(Departure.SETTLED, claimed.promise, outcome)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeVar
@@ -19,9 +20,10 @@ from durable_celery.errors import (
 )
 from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Lease
+from durable_celery.looking import Lines
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, Phase
-from durable_celery.store import Birth, Change, Created, Group, Hold, Ready, Store, Suspension
+from durable_celery.store import Birth, Born, Change, Created, Group, Hold, Ready, Store, Suspension
 
 T = TypeVar("T")
 _PROGRESS_PAUSE_MS = 100.0
@@ -55,6 +57,10 @@ class Fence:
         self._turn = turn
         self._lost: LeaseLost | None = None
         self._unsaid = ""
+        self._lines: deque[str] = deque()
+        self._batches = 0
+        #: How many lines of its log are kept; none are when it is 0.
+        self.log_lines = 0
         self._said_ms = -_PROGRESS_PAUSE_MS
 
     def checkpoint(self, path: str, entry: Entry, changes: Sequence[Change] = ()) -> bool:
@@ -62,7 +68,8 @@ class Fence:
         entries = [(path, entry.encode())]
 
         def write() -> bool:
-            cancelled = self.call(lambda: self._store.checkpoint(self._hold, self._journal.cursor, entries, changes))
+            log, cursor = self._log(), self._journal.cursor
+            cancelled = self.call(lambda: self._store.checkpoint(self._hold, cursor, entries, changes, log))
             self._journal.add(path, entry)
             return cancelled
 
@@ -70,11 +77,11 @@ class Fence:
         telemetry.emit(telemetry.STEP_RECORDED, id=self._hold.id, path=path, entry=entry)
         return cancelled
 
-    def spawn(self, opened: Sequence[tuple[str, Entry, NewPromise]]) -> list[Created | IdConflict]:
+    def spawn(self, opened: Sequence[tuple[str, Entry, NewPromise]]) -> list[Born]:
         """Record entries with the promises that they refer to, and hint that these are ready."""
         births = [Birth(path, entry.encode(), child) for path, entry, child in opened]
 
-        def write() -> list[Created | IdConflict]:
+        def write() -> list[Born]:
             found = self.call(lambda: self._store.spawn(self._hold, self._journal.cursor, births))
             for (path, entry, _), created in zip(opened, found, strict=True):
                 if isinstance(created, Created):
@@ -87,18 +94,25 @@ class Fence:
         self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas) for p in ready])
         return found
 
-    def progress(self, text: str) -> None:
-        """Say how far it is: at most ten times a second, and the last word before it leaves."""
-        self._unsaid = text
+    def progress(self, text: str, line: str = "") -> None:
+        """Say how far it is: at most ten times a second, and the last word before it leaves.
+
+        So are lines of its log, unless they are said sooner with an entry.
+        """
+        if line and self.log_lines == 0:
+            return
+        self._unsaid = text or self._unsaid
+        self._lines.extend([line] if line else [])
         if self._clock.monotonic_ms() - self._said_ms >= _PROGRESS_PAUSE_MS:
             self.say()
 
-    def say(self) -> None:
-        """Say what was held back."""
+    def say(self, *, settling: bool = False) -> None:
+        """Say what was held back; lines go with the outcome when it is settled now."""
         text, self._unsaid = self._unsaid, ""
-        if text:
+        log = None if settling else self._log()
+        if text or log is not None:
             self._said_ms = self._clock.monotonic_ms()
-            self.call(lambda: self._store.progress(self._hold, text))
+            self.call(lambda: self._store.progress(self._hold, text, log))
 
     def suspend(self, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
         """Leave until a group is complete, or only look."""
@@ -113,7 +127,7 @@ class Fence:
         with self._turn:
             if self._lost is not None:
                 raise self._lost
-            ready = self._store.fulfil(self._hold, self._journal.cursor, outcome, changes=changes)
+            ready = self._store.fulfil(self._hold, self._journal.cursor, outcome, changes=changes, log=self._log())
             self._lost = LeaseLost(self._hold.id)
         return ready
 
@@ -150,6 +164,14 @@ class Fence:
         """Nothing more is written: the lease is somebody else's, or the promise is settled."""
         self._lost = LeaseLost(self._hold.id)
         self._ended(self._lost)
+
+    def _log(self) -> Lines | None:
+        """The lines that were not written yet; strands may log more meanwhile."""
+        texts = [self._lines.popleft() for _ in range(len(self._lines))]
+        if not texts:
+            return None
+        self._batches += 1
+        return Lines(tuple(texts[-self.log_lines :]), self.log_lines, f"{self._hold.token}/{self._batches}")
 
     def _write(self, write: Callable[[], T]) -> T:
         """A call that adds entries, and renews the lease."""

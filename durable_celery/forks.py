@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from durable_celery import ids
-from durable_celery.errors import DurableError, IdConflict
+from durable_celery.codec import Codec
+from durable_celery.errors import DurableError, Expired, IdConflict, InvalidArguments
 from durable_celery.journal import BODY, DELIVERED, Entry, decode_outcome, position_of, prefix_of
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Phase, Promise, State
+from durable_celery.registry import Registry, check_arguments
 from durable_celery.settings import Settings
 from durable_celery.store import Ready, Store
 
+Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 _GENERATION = re.compile(r"~([0-9]+)\Z")
 
 
@@ -24,27 +29,49 @@ class Forks:
         self,
         *,
         store: Callable[[], Store],
+        registry: Registry,
+        codec: Codec,
         settings: Callable[[], Settings],
         publish: Callable[[Sequence[Ready]], None],
     ) -> None:
         self._store = store
+        self._registry = registry
+        self._codec = codec
         self._settings = settings
         self._publish = publish
 
-    def fork(self, promise_id: str, from_step: int | str | None, new_id: str | None, version: int | None) -> str:
-        """Start the fork, or find the one that has the new id; answers the new id."""
+    def fork(
+        self,
+        promise_id: str,
+        from_step: int | str | None,
+        new_id: str | None,
+        version: int | None,
+        call: Arguments | None = None,
+    ) -> str:
+        """Start the fork, or find the one that has the new id; answers the new id.
+
+        It has the arguments of the old one, unless a `call` says others.
+        """
         source, journal = self._store().read(ids.check_any(promise_id))
         if not source.is_execution:
             raise DurableError(f"{promise_id!r} is an external promise: there is nothing in it to execute again")
         before = _failed_at(journal) if from_step is None else _position(source, from_step)
         before = int(min(before, _open_at(journal)))
+        copy = self._copy(source, version, f"{source.id} {before}")
+        if call is not None:
+            copy = self._called(copy, source, *call)
         fork_id = ids.check_root(new_id or successor(source.id))
         while True:
-            new = self._copy(source, fork_id, version, f"{source.id} {before}")
-            created = self._store().create(new, journal=prefix_of(journal, before))
-            p = created.promise
-            if p.key_for_create == new.key:
-                break
+            try:
+                created = self._store().create(replace(copy, id=fork_id), journal=prefix_of(journal, before))
+                p = created.promise
+                if p.key_for_create == copy.key:
+                    break
+            except Expired:
+                if new_id is not None:
+                    raise
+                fork_id = successor(fork_id)
+                continue
             if new_id is not None:
                 raise IdConflict(fork_id, "another execution, or a fork from another step")
             fork_id = successor(fork_id)
@@ -52,9 +79,10 @@ class Forks:
             self._publish([Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)])
         return fork_id
 
-    def _copy(self, source: Promise, fork_id: str, version: int | None, key: str) -> NewPromise:
+    def _copy(self, source: Promise, version: int | None, key: str) -> NewPromise:
+        retention_ms = self._settings().retention_ms
         return NewPromise(
-            id=fork_id,
+            id=source.id,
             key=key,
             function=source.function,
             version=version or source.version,
@@ -63,11 +91,22 @@ class Forks:
             queue=source.queue,
             priority=source.priority,
             tags=source.tags,
-            retention_ms=self._settings().retention_ms,
+            retention_ms=retention_ms,
+            tombstone_ms=self._settings().tombstone_of(retention_ms),
             mirror=source.mirror,
             object=source.object,
             access=source.access,
         )
+
+    def _called(self, copy: NewPromise, source: Promise, args: Sequence[Any], kwargs: Mapping[str, Any]) -> NewPromise:
+        """The same with other arguments: then it is another fork."""
+        if self._registry.has(copy.function, copy.version):
+            registered = self._registry.get(copy.function, copy.version)
+            if registered.handler is not None:
+                raise InvalidArguments(f"{source.id!r} is a call of a handler, which is forked with its own argument")
+            check_arguments(registered, tuple(args), dict(kwargs))
+        payload, digest = self._codec.call(copy.function, tuple(args), dict(kwargs))
+        return replace(copy, args=payload, digest=digest, key=f"{copy.key} {digest}")
 
 
 def successor(promise_id: str) -> str:

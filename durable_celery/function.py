@@ -59,8 +59,8 @@ class Function(Generic[P, T]):
         """Start it under this promise id, or attach to the execution that has it; answers at once.
 
         Raises InvalidId, IdConflict when the id belongs to another function or
-        other arguments, TypeError when the arguments do not fit, NotSerializable,
-        PayloadTooLarge, StoreUnavailable.
+        other arguments, Expired when it is burnt, TypeError when the arguments do not
+        fit, NotSerializable, PayloadTooLarge, TooManyExecutions, StoreUnavailable.
         """
         self.check_options()
         return self.durable.start(id, self.registered, args, kwargs, self.own)
@@ -103,8 +103,13 @@ class Function(Generic[P, T]):
         tags: dict[str, str] | None = None,
         retry: RetryPolicy | None = None,
         version: int | None = None,
+        max_pending: int | None = None,
     ) -> Function[P, T]:
-        """A copy with options: durations in seconds or as timedelta, `timeout` a deadline from the start on."""
+        """A copy with options: durations in seconds or as timedelta, `timeout` a deadline from the start on.
+
+        With `max_pending` starting a new one raises TooManyExecutions while so many of
+        this function are pending; children and what arrives by Celery are counted, and never refused.
+        """
         if eta is not None:
             delay = max(0, clock.instant_ms(eta) - SystemClock().now_ms()) / 1000
         said = Options(
@@ -115,6 +120,7 @@ class Function(Generic[P, T]):
             priority=priority,
             tags=tags,
             retry=retry,
+            max_pending=max_pending,
         )
         registered = self.registered if version is None else self.durable.registry.get(self.name, version)
         return Function(self.durable, registered, said.over(self.own))

@@ -13,6 +13,7 @@ from durable_celery.clock import Clock, SystemClock
 from durable_celery.codec import Codec
 from durable_celery.errors import Parked
 from durable_celery.following import Sight, follow
+from durable_celery.lines import logged
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.steps import Step, steps_of
 from durable_celery.store import Store
@@ -80,6 +81,10 @@ class Handle(Generic[T]):
         """What the body said last by `ctx.progress`: `done`, `total` and `note`; None when it said nothing."""
         said: dict[str, Any] | None = self._codec.decode(self.promise().progress)
         return said
+
+    def log(self) -> list[dict[str, Any]]:
+        """The last `durable_log_lines` of `ctx.logger`, each with `at` (epoch ms), `level`, `id` and `text`."""
+        return [line for _, line in logged(self._store.log(self.id))]
 
     def steps(self) -> list[Step]:
         """What the execution has done so far, in order."""

@@ -63,6 +63,7 @@ class InProcess:
             lease_ms=settings.lease_ms,
             max_entries=settings.max_entries,
             cancel_grace_ms=settings.cancel_grace_ms,
+            log_lines=settings.log_lines,
             pause=time.sleep,
             dependencies=dependencies,
             tasks=tasks,

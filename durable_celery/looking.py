@@ -23,14 +23,43 @@ class Found(NamedTuple):
     after: str
 
 
+class Census(NamedTuple):
+    """How much of what there is: cheap to ask, whatever the store holds.
+
+    `pending` counts executions by function, children included; of these `ready` are due for a worker
+    (as are outcomes that Celery has not been told), `leased` have one, `parked` wait for a person.
+    `timers` is what sleeps end at, `tended` are Celery tasks that are waited for, and
+    `roots` the executions that a search finds, settled ones included.
+    """
+
+    pending: dict[str, int]
+    ready: int
+    leased: int
+    parked: int
+    timers: int
+    tended: int
+    roots: int
+
+
+class Lines(NamedTuple):
+    """What a body logged since its holder wrote last: the last `most` of an execution are kept.
+
+    `mark` is its own for every writing, so that one whose reply was lost is not written twice.
+    """
+
+    texts: tuple[str, ...]
+    most: int
+    mark: str
+
+
 class Looking(Protocol):
     """What handles and pages ask of a store."""
 
     def get(self, promise_id: str) -> Promise:
-        """The record, projected; raises PromiseNotFound."""
+        """The record, projected; raises PromiseNotFound, and Expired (which is one) where a tombstone stands."""
 
     def read(self, promise_id: str) -> tuple[Promise, dict[str, str]]:
-        """The record and the journal, in one look; raises PromiseNotFound."""
+        """The record and the journal, in one look; raises as `get` does."""
 
     def state(self, object: str) -> dict[str, str]:
         """The state of a virtual object or workflow as it is now, name to text."""
@@ -49,6 +78,12 @@ class Looking(Protocol):
         begins so. A page may have fewer than `limit`, even none, although `after` says
         that there is more. Raises ValueError for an `after` that no search answered.
         """
+
+    def log(self, promise_id: str) -> list[str]:
+        """The last lines that an execution logged: to each its number, from 1, a space, and the text."""
+
+    def census(self) -> Census:
+        """T24. Count what is pending, and what is due."""
 
     def watch(self, promise_id: str, notify: Callable[[], None], *, closely: bool = False) -> Callable[[], None]:
         """Call `notify` (from any thread) when the promise may have settled or was parked; returns what ends it.

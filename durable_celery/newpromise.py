@@ -19,6 +19,8 @@ class NewPromise:
     into success, `mirror` keeps the settled record due until `mirrored` is called.
     `object` is the virtual object or workflow that a call is made to, `access` what it
     may do there, and `held` names the objects that its callers hold meanwhile, one a line.
+    After its retention the id of a root is burnt for `tombstone_ms`: nothing else may be made under it.
+    With `max_pending` it is not made while so many executions of its function are pending.
     """
 
     id: str
@@ -36,6 +38,8 @@ class NewPromise:
     timeout_ms: int | None = None
     delay_ms: int = 0
     retention_ms: int = DEFAULT_RETENTION_MS
+    tombstone_ms: int = 0
+    max_pending: int | None = None
     timer: bool = False
     mirror: bool = False
     object: str = ""

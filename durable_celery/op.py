@@ -13,14 +13,14 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from durable_celery import clock, ids
 from durable_celery.calloptions import CallOptions
 from durable_celery.codec import Codec
-from durable_celery.errors import DurableError, IdConflict
+from durable_celery.errors import DurableError
 from durable_celery.journal import Entry, Journal, scope_of
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Promise
 from durable_celery.registry import Registry
 from durable_celery.retry import RetryPolicy
 from durable_celery.state import State as ObjectState
-from durable_celery.store import Await, Change, Created, Group, Ready, Store
+from durable_celery.store import Await, Born, Change, Group, Ready, Store
 
 T = TypeVar("T")
 _PACKAGE = str(Path(__file__).parent) + os.sep
@@ -60,7 +60,7 @@ class Spawning(Protocol):
     def opened(self) -> tuple[str, Entry, NewPromise]:
         """Its position, its entry, and the promise."""
 
-    def spawned(self, found: Created | IdConflict) -> None:
+    def spawned(self, found: Born) -> None:
         """What came of it."""
 
 
@@ -107,8 +107,8 @@ class Performer(Protocol):
     def start(self, op: Op[Any]) -> None:
         """Execute a local child on a thread of its own."""
 
-    def progress(self, text: str) -> None:
-        """Say how far the execution is, for people; nothing while the body is replayed."""
+    def progress(self, text: str, line: str = "") -> None:
+        """Say how far the execution is, or a line of its log, for people; nothing while the body is replayed."""
 
     def abandon(self, path: str) -> None:
         """Nobody waits for the local child at this path any more: let it end at its next operation."""

@@ -117,6 +117,8 @@ class Promise:
     #: Of a task child: when its message was last published, and how often.
     sent_at: int | None = None
     sends: int = 0
+    #: How many lines it has logged, those included that are not kept any more.
+    logged: int = 0
 
     @property
     def status(self) -> str:

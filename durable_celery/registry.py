@@ -31,6 +31,8 @@ class Options:
     priority: int | None = None
     tags: dict[str, str] | None = None
     retry: RetryPolicy | None = None
+    #: Of those that are started by hand: what was accepted as a message is not refused.
+    max_pending: int | None = None
 
     def over(self, defaults: Options) -> Options:
         """These options, filled up from `defaults`."""

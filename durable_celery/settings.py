@@ -25,9 +25,12 @@ class Settings:
     key_prefix: str = "dc"
     lease_ms: int = 10_000
     retention_ms: int = DEFAULT_RETENTION_MS
+    #: None: as long as the retention of each execution.
+    tombstones_ms: int | None = None
     max_attempts: int = 5
     max_entries: int = DEFAULT_MAX_ENTRIES
     cancel_grace_ms: int = 30_000
+    log_lines: int = 0
     max_payload: int = DEFAULT_MAX_PAYLOAD
     store_timeout_s: float = 2.0
     lost_after_ms: int = 3600 * 1000
@@ -41,9 +44,11 @@ class Settings:
             key_prefix=str(_said(conf, "durable_key_prefix", defaults.key_prefix)),
             lease_ms=_ms(conf, "durable_lease", defaults.lease_ms),
             retention_ms=_ms(conf, "durable_retention", defaults.retention_ms),
+            tombstones_ms=_ms_or_none(conf, "durable_tombstones"),
             max_attempts=int(_said(conf, "durable_max_attempts", defaults.max_attempts)),
             max_entries=int(_said(conf, "durable_max_entries", defaults.max_entries)),
             cancel_grace_ms=_ms(conf, "durable_cancel_grace", defaults.cancel_grace_ms),
+            log_lines=max(0, int(_said(conf, "durable_log_lines", defaults.log_lines))),
             max_payload=int(_said(conf, "durable_max_payload", defaults.max_payload)),
             lost_after_ms=_ms(conf, "durable_lost_after", defaults.lost_after_ms),
             store_timeout_s=float(_said(conf, "durable_store_timeout", defaults.store_timeout_s)),
@@ -58,6 +63,10 @@ class Settings:
             raise StoreMisconfigured("durable_key_prefix must not hold braces: they mark the hash tag")
         return settings
 
+    def tombstone_of(self, retention_ms: int) -> int:
+        """For how long an id is burnt after the retention of its execution: as long again, unless it is said."""
+        return retention_ms if self.tombstones_ms is None else self.tombstones_ms
+
 
 def _said(conf: Mapping[str, Any], key: str, default: Any) -> Any:
     """A setting, also in the capitals that `namespace="CELERY"` asks for."""
@@ -69,8 +78,13 @@ def _said(conf: Mapping[str, Any], key: str, default: Any) -> Any:
 
 
 def _ms(conf: Mapping[str, Any], key: str, default_ms: int) -> int:
+    said = _ms_or_none(conf, key)
+    return default_ms if said is None else said
+
+
+def _ms_or_none(conf: Mapping[str, Any], key: str) -> int | None:
     value = _said(conf, key, None)
     if value is None:
-        return default_ms
+        return None
     seconds = value.total_seconds() if hasattr(value, "total_seconds") else float(value)
     return round(seconds * 1000)

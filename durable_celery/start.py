@@ -58,7 +58,10 @@ class Starter:
         canvas: str = "",
         target: Target = _NONE,
     ) -> Created:
-        """Record and publish. Attaches to an execution of the same call; raises IdConflict for another one."""
+        """Record and publish. Attaches to an execution of the same call; raises IdConflict for another one.
+
+        Raises Expired for a burnt id, and TooManyExecutions.
+        """
         created = self.record(promise_id, function, version, args, kwargs, options, canvas, target)
         p = created.promise
         if created.fresh:
@@ -105,6 +108,9 @@ class Starter:
                 timeout_ms=options.timeout_ms,
                 delay_ms=options.delay_ms or 0,
                 retention_ms=retention_ms,
+                # Handlers are called by keys, which are to be free again after a time that they say.
+                tombstone_ms=0 if target is not _NONE else self._settings().tombstone_of(retention_ms),
+                max_pending=options.max_pending,
                 tags=self._codec.encode(options.tags, "tags") if options.tags else "",
                 mirror=self._mirror,
                 object=target.object,

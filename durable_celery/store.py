@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from durable_celery.errors import IdConflict
-from durable_celery.looking import Looking
+from durable_celery.errors import Expired, IdConflict
+from durable_celery.looking import Lines, Looking
 from durable_celery.newpromise import NewPromise
 from durable_celery.presence import Presence
 from durable_celery.promise import Outcome, Promise, State
@@ -71,6 +71,9 @@ class Created:
     def fresh(self) -> bool:
         return self.how is Creation.FRESH
 
+
+#: What became of a birth: the record made or found, or why there is none.
+Born = Created | IdConflict | Expired
 
 #: A change to the state of a virtual object: a name and its new text, None to clear it.
 Change = tuple[str, str | None]
@@ -183,7 +186,8 @@ class Store(Tending, Looking, Protocol):
 
         `journal` is what it begins with, path and text: the prefix that a fork keeps.
 
-        The sweep publishes what the caller could not.
+        The sweep publishes what the caller could not. Raises Expired for a burnt id, and
+        TooManyExecutions where a new one would be one too many.
         """
 
     def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
@@ -193,20 +197,25 @@ class Store(Tending, Looking, Protocol):
         """
 
     def checkpoint(
-        self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]], changes: Sequence[Change] = ()
+        self,
+        hold: Hold,
+        cursor: int,
+        entries: Sequence[tuple[str, str]],
+        changes: Sequence[Change] = (),
+        log: Lines | None = None,
     ) -> bool:
         """T3. Write entries at their paths, once, and renew the lease; crashes so far are forgiven.
 
-        `changes` are made to the state of its object in the same step. Answers
-        whether the execution is cancelled.
+        `changes` are made to the state of its object in the same step, and `log` is kept.
+        Answers whether the execution is cancelled.
         """
 
-    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Created | IdConflict]:
+    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Born]:
         """T4. For each birth, in order: a checkpoint and the creation of a child in one step.
 
         The deadline of a child in the same tree is not later than the parent's. An
         id that exists is attached to; when function or digest differ nothing is
-        written for it, and IdConflict answered.
+        written for it, and IdConflict answered; Expired for a burnt one.
         """
 
     def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
@@ -225,6 +234,7 @@ class Store(Tending, Looking, Protocol):
         outcome: Outcome,
         entries: Sequence[tuple[str, str]] = (),
         changes: Sequence[Change] = (),
+        log: Lines | None = None,
     ) -> tuple[Ready, ...]:
         """T7, T16. Settle one's own promise; deliver it to who waits; answer who became ready by it.
 
@@ -273,8 +283,8 @@ class Store(Tending, Looking, Protocol):
     def park(self, hold: Hold, reason: str) -> None:
         """T14. Set the execution aside until `resume`; nothing recorded is touched."""
 
-    def progress(self, hold: Hold, progress: str) -> None:
-        """T22. Note how far the execution is, for people to see; it is not part of the journal."""
+    def progress(self, hold: Hold, progress: str, log: Lines | None = None) -> None:
+        """T22. Note how far it is ("" for nothing new) and what it logged, for people; neither is in the journal."""
 
     def resume(self, promise_id: str) -> tuple[Ready, ...]:
         """T14. Make a parked execution ready again, its crashes forgiven."""

@@ -7,6 +7,7 @@ promises for which something is still to be done.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from durable_celery.stores.redis.keys import PERMANENT
@@ -25,6 +26,7 @@ def leaks(client: Any) -> list[str]:
             continue
         if name in PERMANENT:
             found += _stale(client, space + "}:", name)
+            found += _miscounted(client, space + "}:") if name in ("pending", "parked") else []
         elif client.pttl(key) == -1 and not _pending(client, space + "}:", name):
             found.append(f"{key} has no lifetime")
     return found
@@ -42,6 +44,16 @@ def _pending(client: Any, prefix: str, name: str) -> bool:
     if kind == "t":
         ids |= set(client.zrange(prefix + name, 0, -1))
     return any(client.hget(f"{prefix}r:{each}", "s") == "P" for each in ids)
+
+
+def _miscounted(client: Any, prefix: str) -> list[str]:
+    """How many executions are said to be pending, and which are said to be parked, against what the records say."""
+    records = [client.hmget(key, "s", "t", "f") for key in client.scan_iter(match=f"{prefix}r:*", count=1000)]
+    pending = Counter(function for state, phase, function in records if state == "P" and phase != "-")
+    counted = {function: int(number) for function, number in client.hgetall(f"{prefix}pending").items()}
+    parked = sum(state == "P" and phase == "H" for state, phase, _ in records)
+    found = [] if counted == dict(pending) else [f"pending says {counted}, there are {dict(pending)}"]
+    return found if client.scard(f"{prefix}parked") == parked else [*found, f"{parked} are parked, not as many as said"]
 
 
 def _stale(client: Any, prefix: str, index: str) -> list[str]:

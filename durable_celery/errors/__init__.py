@@ -31,6 +31,15 @@ from durable_celery.errors.control import (
 from durable_celery.errors.control import (
     Suspended as Suspended,
 )
+from durable_celery.errors.refusals import (
+    Expired as Expired,
+)
+from durable_celery.errors.refusals import (
+    PromiseNotFound as PromiseNotFound,
+)
+from durable_celery.errors.refusals import (
+    TooManyExecutions as TooManyExecutions,
+)
 from durable_celery.errors.trying import (
     DeadlockError as DeadlockError,
 )
@@ -57,13 +66,6 @@ class InvalidId(DurableError, ValueError):
 
 class InvalidName(DurableError, ValueError):
     """Raised when a function is registered under a name that is taken or not legal."""
-
-
-class PromiseNotFound(OfPromise, LookupError):
-    """Raised when no promise with that id is known to the store."""
-
-    def __str__(self) -> str:
-        return f"no promise with the id {self.promise_id!r} is known to this store"
 
 
 class FunctionNotFound(DurableError, LookupError):

@@ -12,6 +12,7 @@ from typing import Any
 from durable_celery.codec import Codec
 from durable_celery.errors import (
     DeadlockError,
+    Expired,
     InvalidId,
     InvalidValue,
     NotSerializable,
@@ -22,6 +23,7 @@ from durable_celery.errors import (
     StoreFull,
     StoreUnavailable,
     TerminalError,
+    TooManyExecutions,
 )
 from durable_celery.errors.problem import Problem
 from durable_celery.promise import Outcome, Promise, State
@@ -61,10 +63,14 @@ class Problems:
                 return error
             case InvalidId():
                 return Problem(400, "bad-id", str(error))
+            case Expired():
+                return self.expired(error.promise_id)
             case PromiseNotFound():
                 return self.unknown(error.promise_id)
             case PayloadTooLarge():
                 return Problem(413, "body-too-large", str(error))
+            case TooManyExecutions():
+                return Problem(429, "too-many-executions", str(error), headers={"Retry-After": _RETRY_AFTER})
             case Parked():
                 detail = f"the {self.noun} is parked: nothing recorded is lost, and it goes on when somebody resumes it"
                 return Problem(503, "parked", detail, **self._about(error.promise_id))
@@ -113,6 +119,11 @@ class Problems:
     def unknown(self, promise_id: str) -> Problem:
         """Nothing is known by this id; also said of what is not served here."""
         return Problem(404, "unknown-execution", f"nothing is known here by the id {promise_id!r}")
+
+    def expired(self, promise_id: str) -> Problem:
+        """It was there, and its id is not used again."""
+        detail = f"the {self.noun} is over for longer than it is kept; its id is not used again yet"
+        return Problem(410, "expired", detail, **self._about(promise_id))
 
     def _about(self, promise_id: str) -> dict[str, Any]:
         return {self.id_name: promise_id}

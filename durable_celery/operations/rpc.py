@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from durable_celery.calloptions import CallOptions
-from durable_celery.errors import IdConflict
 from durable_celery.journal import Entry
 from durable_celery.newpromise import NewPromise
 from durable_celery.op import Op, Performer
 from durable_celery.promise import Outcome, State
-from durable_celery.store import Await, Created
+from durable_celery.store import Await, Born, Created
 
 T = TypeVar("T")
 
@@ -62,7 +61,7 @@ class RemoteCall(Op[T]):
         opened = Entry(kind=self.kind, name=self.name, state=State.PENDING, payload=self.id, started_at=now_ms)
         return self.path, opened, self._child
 
-    def spawned(self, found: Created | IdConflict) -> None:
+    def spawned(self, found: Born) -> None:
         if isinstance(found, Created):
             return
         failure = self._failure = self.performer.codec.failure(found)

@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from durable_celery.calloptions import CallOptions
-from durable_celery.errors import IdConflict
 from durable_celery.journal import Entry
 from durable_celery.newpromise import NewPromise
 from durable_celery.op import Performer, TaskCallText, Tasks
 from durable_celery.operations.rpc import RemoteCall
-from durable_celery.store import Created
+from durable_celery.store import Born, Created
 
 #: What can be done about a task of which nothing is heard any more.
 POLICIES = ("resend", "fail", "wait")
@@ -47,7 +46,7 @@ class TaskCall(RemoteCall[Any]):
         self._child = replace(self._child, canvas=self._pack())
         return super().opened()
 
-    def spawned(self, found: Created | IdConflict) -> None:
+    def spawned(self, found: Born) -> None:
         super().spawned(found)
         if isinstance(found, Created) and found.fresh:
             self._tasks.send(found.promise)

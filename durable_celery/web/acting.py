@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from durable_celery import ids
-from durable_celery.errors import DurableError, IdConflict, InvalidId, PromiseNotFound, StoreFull, StoreUnavailable
+from durable_celery.errors import (
+    DurableError,
+    IdConflict,
+    InvalidArguments,
+    InvalidId,
+    NotSerializable,
+    PayloadTooLarge,
+    PromiseNotFound,
+    StoreFull,
+    StoreUnavailable,
+)
 from durable_celery.errors.problem import Problem
 from durable_celery.promise import Phase, Promise, State
 from durable_celery.web.answers import said
+from durable_celery.web.exposed import PROBLEMS
 from durable_celery.web.message import Call, Resp
-from durable_celery.web.site import Site, invalid_member, object_of
+from durable_celery.web.site import Site, arguments_of, invalid_member, members_of, object_of
 
 
 def cancel(site: Site, call: Call) -> Resp:
@@ -38,22 +51,32 @@ def resume(site: Site, call: Call) -> Resp:
 def fork(site: Site, call: Call) -> Resp:
     """Execute it again from a step, under another id; what was recorded before that step is kept."""
     promise, _ = site.exposed.found(call, "fork")
-    asked = object_of(call, "from_step", "id")
+    asked = object_of(call, "from_step", "id", "input")
     from_step, new_id = asked.get("from_step"), asked.get("id")
     if from_step is not None and (isinstance(from_step, bool) or not isinstance(from_step, int | str)):
         raise invalid_member("$.from_step", "from_step is the position of a step, or its id")
     if new_id is not None:
         ids.check_root(new_id)
+    args, kwargs = _input(asked)
     if not promise.state.settled and promise.phase is not Phase.PARKED:
         raise _still(promise)
     try:
-        return _accepted(site, call, site.durable.fork(promise.id, from_step, new_id).id)
+        return _accepted(site, call, site.durable.fork(promise.id, from_step, new_id, args=args, kwargs=kwargs).id)
     except IdConflict as error:
         raise Problem(409, "id-conflict", "this id was used before, for something else", id=new_id) from error
     except (InvalidId, PromiseNotFound, StoreUnavailable, StoreFull):
         raise
+    except (InvalidArguments, NotSerializable, PayloadTooLarge) as error:
+        raise PROBLEMS.of_argument(error) from error
     except DurableError as error:
         raise invalid_member("$.from_step", str(error)) from error
+
+
+def _input(asked: dict[str, Any]) -> tuple[tuple[Any, ...] | None, dict[str, Any] | None]:
+    """The arguments that take the place of those it was called with; none when nothing is said of them."""
+    if asked.get("input") is None:
+        return None, None
+    return arguments_of(members_of(asked["input"], "$.input", "args", "kwargs"), "$.input")
 
 
 def _accepted(site: Site, call: Call, promise_id: str) -> Resp:

@@ -16,6 +16,8 @@ from durable_celery.errors.problem import Problem
 from durable_celery.http.bodies import segment
 from durable_celery.http.problems import MEDIA_TYPE, document, raised_of
 from durable_celery.journal import DELIVERED, GATE, Entry
+from durable_celery.lines import logged
+from durable_celery.looking import Looking
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.steps import Step, steps_of
 from durable_celery.web.exposed import PROBLEMS
@@ -92,6 +94,12 @@ class View:
     journal: Mapping[str, str]
     codec: Codec
     base: str | None
+    #: Where the lines are that it logged: they are looked up when somebody wants them.
+    store: Looking | None = None
+
+    def log(self) -> list[tuple[int, dict[str, Any]]]:
+        """The last lines that it logged, each with its number."""
+        return list(logged(self.store.log(self.promise.id))) if self.store is not None and self.promise.logged else []
 
     def link(self, rest: str = "") -> str:
         """Where something of it is."""
@@ -139,6 +147,7 @@ class View:
         if full:
             args, kwargs = self.codec.decode(self.promise.args) or ([], {})
             shown |= {"args": args, "kwargs": kwargs, "digest": self.promise.digest, "steps": self.steps()}
+            shown["log"] = [line for _, line in self.log()]
             shown |= {"tags": self.codec.decode(self.promise.tags), "deadline_at": self.promise.deadline_at}
         return shown
 

@@ -31,9 +31,11 @@ _START = {
 }
 _FORK = {
     "type": "object",
-    "properties": {"from_step": {"type": ["integer", "string"]}, "id": _TEXT},
+    "properties": {"from_step": {"type": ["integer", "string"]}, "id": _TEXT, "input": _START},
     "additionalProperties": False,
 }
+#: Of what is not JSON.
+_MEDIA = {"events": "text/event-stream", "metrics": "text/plain"}
 #: By the name of a route: what else it reads, the schema of its body, what it answers when all is well.
 _SAID: dict[str, tuple[tuple[str, ...], dict[str, Any] | None, dict[int, str]]] = {
     "functions": (("match",), None, {200: "The functions"}),
@@ -51,6 +53,7 @@ _SAID: dict[str, tuple[tuple[str, ...], dict[str, Any] | None, dict[int, str]]] 
     "reject": (("token",), {}, {200: "It is rejected"}),
     "healthy": ((), None, {200: "The server answers"}),
     "ready": ((), None, {200: "The store answers too"}),
+    "metrics": ((), None, {200: "Gauges for Prometheus"}),
 }
 
 
@@ -63,7 +66,7 @@ def operation(route: Route) -> dict[str, Any]:
     """The operation object of a route, without what every framework says itself."""
     reads, body, answers = _SAID[route.name]
     names = [*re.findall(r"\{(\w+)\}", route.path), *reads]
-    media = "text/event-stream" if route.name == "events" else JSON
+    media = _MEDIA.get(route.name, JSON)
     said: dict[str, Any] = {
         "parameters": [_parameter(name) for name in names],
         "responses": {

@@ -38,23 +38,27 @@ _LONGEST_ID = 1000
 _END = "end"
 _token = re.compile(r"((?:\d{1,6}\.)*)(\d{1,6})(?:-(\d{1,6})|p(\d{1,9}))?\Z", re.ASCII)
 _MOST_STEPS = 20_000
+_LONGEST_NUMBER = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a client has seen: the status and attempt, the progress, and how each step stood, by position."""
+    """What a client has seen: the status and attempt, the progress, how each step stood, by position, and how many
+    lines of the log."""
 
     status: str = ""
     progress: str = "0"
     steps: Mapping[str, str] = field(default_factory=dict)
     ended: bool = False
+    logged: int = 0
 
     def encode(self) -> str:
         """The id of the event after which this was seen."""
         if self.ended:
             return _END
         steps = ",".join(_runs(self.steps))
-        return f"{self.status};{self.progress};{steps if len(steps) <= _LONGEST_ID else '*'}"
+        log = f";{self.logged}" if self.logged else ""
+        return f"{self.status};{self.progress};{steps if len(steps) <= _LONGEST_ID else '*'}{log}"
 
     @classmethod
     def decode(cls, text: str) -> Seen:
@@ -63,7 +67,9 @@ class Seen:
             return cls(ended=True)
         status, _, rest = text.partition(";")
         progress, mark, steps = rest.partition(";")
-        return cls(status, progress, _unrun(steps)) if mark else _NOTHING
+        steps, _, log = steps.partition(";")
+        number = int(log) if log.isascii() and log.isdecimal() and len(log) < _LONGEST_NUMBER else 0
+        return cls(status, progress, _unrun(steps), logged=number) if mark else _NOTHING
 
 
 #: One and the same for all who begin: what a look tells them is then put together once.
@@ -218,6 +224,10 @@ def news(seen: Seen, view: View) -> Iterator[tuple[str, dict[str, Any], Seen]]:
         if seen.steps.get(each.position) != _mark(each):
             seen = replace(seen, steps={**seen.steps, each.position: _mark(each)})
             yield "step", step(each), seen
+    for number, line in view.log() if p.logged > seen.logged else ():
+        if number > seen.logged:
+            seen = replace(seen, logged=number)
+            yield "log", line, seen
     progress = format(zlib.crc32(p.progress.encode()), "x")
     if seen.progress != progress:
         seen = replace(seen, progress=progress)

@@ -10,7 +10,7 @@ from typing import Any
 
 from durable_celery import ids
 from durable_celery.durable import Durable
-from durable_celery.errors import PromiseNotFound
+from durable_celery.errors import Expired, PromiseNotFound
 from durable_celery.errors.problem import Problem
 from durable_celery.function import Function
 from durable_celery.http.problems import Problems
@@ -71,6 +71,10 @@ class Exposed:
         promise_id = ids.check_any(call.params["id"])
         try:
             promise, journal = self.durable.store.read(promise_id)
+        except Expired as error:
+            known = error.function if error.function in self.targets else ""
+            self.permit(call, known, promise_id, action)
+            raise PROBLEMS.expired(promise_id) if known else PROBLEMS.unknown(promise_id) from error
         except PromiseNotFound:
             promise, journal = None, {}
         if promise is None or promise.function not in self.targets:

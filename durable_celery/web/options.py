@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
@@ -21,7 +21,7 @@ class ApiOptions(TypedDict, total=False):
     """Options of `blueprint`, `router` and `urls`; durations are seconds.
 
     `authorize(function, id, action, request)` is asked before anything is done;
-    actions are list, start, read, inspect, cancel, resume, fork, resolve, reject.
+    actions are list, start, read, inspect, cancel, resume, fork, resolve, reject, metrics.
     `principal(request)` names who sent it: idempotency keys of different principals
     are different. `allow_anonymous` lets POST start without a key. `promises` lets
     external promises be settled by whoever `authorize` lets; those with a link
@@ -29,6 +29,8 @@ class ApiOptions(TypedDict, total=False):
     has the monitor of a settled execution answer 303. `max_wait` bounds `Prefer: wait`,
     `max_waiters` how many may wait or listen at once; a stream of events ends after
     `stream_for`, to be resumed by its client, and is kept alive every `heartbeat`.
+    While `max_pending` executions of a function are pending, another start of it is
+    answered 429; a mapping says it by function.
     """
 
     authorize: Authorize | None
@@ -42,6 +44,7 @@ class ApiOptions(TypedDict, total=False):
     max_waiters: int | None
     stream_for: float | None
     heartbeat: float
+    max_pending: int | Mapping[str, int] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,7 @@ class Options:
     max_waiters: int | None = 2
     stream_for: float | None = 25.0
     heartbeat: float = 15.0
+    max_pending: int | Mapping[str, int] | None = None
 
 
 def of_threads(said: ApiOptions) -> Options:

@@ -122,6 +122,7 @@ def _function(site: Site, req: Req, target: Target) -> dict[str, Any]:
     kept_ms = target.options.over(target.registered.options).retention_ms
     kept_ms = site.durable.settings.retention_ms if kept_ms is None else kept_ms
     shown = {"name": target.name, "version": target.registered.version, "retention": kept_ms / 1000}
+    shown["tombstone"] = site.durable.settings.tombstone_of(kept_ms) / 1000
     doc = inspect.getdoc(target.registered.fn) if target.is_known else None
     if signature is not None:
         shown["parameters"] = list(signature.parameters)[1:]

@@ -12,8 +12,9 @@ from durable_celery.durable import Durable
 from durable_celery.errors.problem import Problem
 from durable_celery.http.preferences import Preferences, preferences
 from durable_celery.promise import Promise
+from durable_celery.registry import Options as StartOptions
 from durable_celery.web.answers import View
-from durable_celery.web.exposed import Exposed
+from durable_celery.web.exposed import Exposed, Target
 from durable_celery.web.links import Links
 from durable_celery.web.message import Call, Req
 from durable_celery.web.options import Options
@@ -30,11 +31,17 @@ class Site:
 
     def view(self, req: Req, promise: Promise, journal: Mapping[str, str]) -> View:
         """One execution for the client of this request."""
-        return View(promise, journal, self.durable.codec, req.base)
+        return View(promise, journal, self.durable.codec, req.base, self.durable.store)
 
     def look(self, req: Req, promise_id: str) -> View:
         """One execution as it stands now."""
         return self.view(req, *self.durable.store.read(promise_id))
+
+    def how(self, target: Target) -> StartOptions:
+        """How a function is started here."""
+        most = self.options.max_pending
+        limit = most.get(target.name) if isinstance(most, Mapping) else most
+        return target.options.over(StartOptions(max_pending=limit))
 
     def kept_s(self, promise: Promise) -> int:
         """For how many seconds a result is kept, and so may be cached."""
@@ -69,13 +76,27 @@ def json_of(data: bytes) -> Any:
 def object_of(call: Call, *members: str) -> dict[str, Any]:
     """The body as a JSON object with none but these members; empty without a body. Raises Problem."""
     found = json_of(call.data)
-    if found is None:
-        return {}
+    return {} if found is None else members_of(found, "$", *members)
+
+
+def arguments_of(said: Mapping[str, Any], at: str = "$") -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The positional and the named arguments of a call, which stand at this path of the body. Raises Problem."""
+    args, kwargs = said.get("args", []), said.get("kwargs", {})
+    if not isinstance(args, list):
+        raise invalid_member(f"{at}.args", "args is an array")
+    if not isinstance(kwargs, dict):
+        raise invalid_member(f"{at}.kwargs", "kwargs is an object")
+    return tuple(args), kwargs
+
+
+def members_of(found: Any, at: str, *members: str) -> dict[str, Any]:
+    """A JSON object with none but these members. Raises Problem."""
     if not isinstance(found, dict):
-        raise invalid_member("$", "the body is a JSON object")
+        raise invalid_member(at, "the body is a JSON object" if at == "$" else f"{at[2:]} is an object")
     for name in found:
         if name not in members:
-            raise invalid_member("$", f"the members of the body are {', '.join(members)}, not others")
+            whose = "the body" if at == "$" else at[2:]
+            raise invalid_member(at, f"the members of {whose} are {', '.join(members)}, not others")
     return found
 
 

@@ -13,7 +13,7 @@ from durable_celery.http.bodies import segment
 from durable_celery.web.answers import View, conditional
 from durable_celery.web.exposed import PROBLEMS, Target
 from durable_celery.web.message import Call, Resp, Wait
-from durable_celery.web.site import Site, applied, invalid_member, object_of, wish_of
+from durable_celery.web.site import Site, applied, arguments_of, object_of, wish_of
 
 _LONGEST_KEY = 512
 
@@ -75,19 +75,13 @@ def _started(site: Site, call: Call, handle: Handle[Any]) -> Resp | Wait:
 def _start(site: Site, call: Call, target: Target, promise_id: str) -> Handle[Any]:
     args, kwargs = _arguments(call)
     try:
-        return site.durable.start(promise_id, target.registered, args, kwargs, target.options)
+        return site.durable.start(promise_id, target.registered, args, kwargs, site.how(target))
     except (InvalidArguments, NotSerializable) as error:
         raise PROBLEMS.of_argument(error) from error
 
 
 def _arguments(call: Call) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    said = object_of(call, "args", "kwargs")
-    args, kwargs = said.get("args", []), said.get("kwargs", {})
-    if not isinstance(args, list):
-        raise invalid_member("$.args", "args is an array")
-    if not isinstance(kwargs, dict):
-        raise invalid_member("$.kwargs", "kwargs is an object")
-    return tuple(args), kwargs
+    return arguments_of(object_of(call, "args", "kwargs"))
 
 
 def _taken(site: Site, call: Call, promise_id: str) -> Problem:

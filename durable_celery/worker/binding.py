@@ -98,6 +98,7 @@ class Binding:
             lease_ms=self.settings().lease_ms,
             max_entries=self.settings().max_entries,
             cancel_grace_ms=self.settings().cancel_grace_ms,
+            log_lines=self.settings().log_lines,
             pause=time.sleep,
             draining=self.process.draining,
             dependencies=self.dependencies,

@@ -11,6 +11,7 @@ from celery.result import AsyncResult
 
 from durable_celery import ids
 from durable_celery.engine import Departure, Left
+from durable_celery.errors import Expired
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.store import GRACE_MS
 from durable_celery.worker import envelope
@@ -112,7 +113,11 @@ class DurableTask(Base):
     def _accept(self, request: Any, args: Any, kwargs: Any) -> None:
         """Record a call that came as a plain message; what it did wrong is the task's failure."""
         promise_id, options = ids.check_any(request.id), {"queue": envelope.queue_of(request)}
-        self.binding.record(self, promise_id, args, kwargs, options, envelope.of_request(self, request))
+        try:
+            self.binding.record(self, promise_id, args, kwargs, options, envelope.of_request(self, request))
+        except Expired as expired:  # a duplicate that comes late: Celery keeps what it was told of the first one
+            logger.warning("a message is dropped: %s", expired)
+            raise Ignore(Departure.REFUSED.value) from expired
 
     def _started(self, promise: Promise) -> None:
         meta = {"pid": self.binding.pid, "hostname": self.request.hostname, "attempt": promise.attempt}

@@ -19,7 +19,7 @@ from tests.conftest import Advance, opened
 class LostReplies(Connection):
     """Runs each script that answers a second call as the first twice, as a client does that never got the reply."""
 
-    REPEATED = ("create", "claim", "checkpoint", "spawn", "suspend", "fulfil", "settle", "sent")
+    REPEATED = ("create", "claim", "checkpoint", "spawn", "suspend", "fulfil", "settle", "sent", "progress")
 
     def run(self, script: Script, key: str, arguments: list[Argument]) -> Any:
         first = super().run(script, key, arguments)

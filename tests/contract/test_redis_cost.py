@@ -132,4 +132,5 @@ def _one_of_everything(store: RedisStore, name: str) -> int:
     store.read(name)
     store.get(name)
     store.search(prefix=name)
-    return 22
+    store.census()
+    return 23

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from durable_celery.clock import ManualClock
+from durable_celery.looking import Lines
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Access, Outcome, Phase, State
 from durable_celery.store import Await, Beat, Change, Claimed, Created, Group, Hold, Store
@@ -70,6 +71,7 @@ class Twins(RuleBasedStateMachine):
         self.redis.connection.client.flushall()
         set_clock(self.redis, START)
         self.attempts: list[Attempt] = []
+        self.told = 0
         for promise_id in EXTERNALS:
             self.create_external(promise_id, None, timer=False, key="")
         for promise_id in ROOTS[:2]:
@@ -131,6 +133,7 @@ class Twins(RuleBasedStateMachine):
         object=objects,
         mirror=st.booleans(),
         owner=seldom,
+        max_pending=st.sampled_from([None, None, None, 3, 6]),
     )
     def create_execution(
         self,
@@ -142,6 +145,7 @@ class Twins(RuleBasedStateMachine):
         *,
         mirror: bool,
         owner: bool,
+        max_pending: int | None = None,
     ) -> None:
         new = NewPromise(
             id=promise_id,
@@ -152,6 +156,8 @@ class Twins(RuleBasedStateMachine):
             mirror=mirror,
             object=f"w/{promise_id}" if owner else object,
             access=Access.OWNER if owner else Access.EXCLUSIVE if object else Access.SHARED,
+            max_pending=max_pending,
+            tombstone_ms=1_000,
         )
         self.both(lambda store: store.create(new))
 
@@ -179,7 +185,8 @@ class Twins(RuleBasedStateMachine):
         cursor = attempt.cursor + off
         entries = [(path, f"entry at {cursor}") for path in paths]
         made = changes if self.local._rows.by_id[attempt.local.id].promise.access is Access.OWNER and entries else []
-        answer = self.held(attempt, lambda store, hold: store.checkpoint(hold, cursor, entries, made))
+        log = Lines(tuple(paths), 3, "") if off == 0 else None
+        answer = self.held(attempt, lambda store, hold: store.checkpoint(hold, cursor, entries, made, log))
         if isinstance(answer, bool) and off == 0:
             attempt.cursor += len(entries)
 
@@ -285,6 +292,14 @@ class Twins(RuleBasedStateMachine):
         if wanted:
             self.both(lambda store: store.lapse(node, MAX, "gone"))
 
+    @rule(pick=picks, said=st.sampled_from(["", '{"done":1}']), lines=st.integers(0, 4))
+    def progress(self, pick: int, said: str, lines: int) -> None:
+        self.told += 1
+        log = Lines(tuple(f"line {n}" for n in range(lines)), 3, str(self.told)) if lines else None
+        attempt = self.attempt(pick)
+        self.held(attempt, lambda store, hold: store.progress(hold, said, log))
+        self.both(lambda store: tuple(store.log(attempt.local.id)))
+
     @rule(pick=picks)
     def release(self, pick: int) -> None:
         self.held(self.attempt(pick), lambda store, hold: store.release(hold))
@@ -324,6 +339,10 @@ class Twins(RuleBasedStateMachine):
         promise_id = tended[pick % len(tended)] if tended and pick % 5 else ALL[pick % len(ALL)]
         if promise_id not in EXTERNALS:
             self.both(lambda store: store.sent(promise_id, sends))
+
+    @rule()
+    def census(self) -> None:
+        self.both(lambda store: store.census()._asdict() | {"pending": sorted(store.census().pending.items())})
 
     @rule(object=st.sampled_from(["o1", "o2", *(f"w/{root}" for root in ROOTS)]))
     def state(self, object: str) -> None:

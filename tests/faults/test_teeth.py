@@ -24,7 +24,7 @@ from tests.simulation.world import Shape, World
 class UnfencedCheckpoint(LocalStore):
     """Writes whoever asks."""
 
-    def checkpoint(self, hold, cursor, entries, changes=()) -> None:
+    def checkpoint(self, hold, cursor, entries, changes=(), log=None) -> None:
         with self._verb() as rows:
             rows.write(rows.by_id[hold.id], list(entries))
 
@@ -32,7 +32,7 @@ class UnfencedCheckpoint(LocalStore):
 class CompactingStore(LocalStore):
     """Throws a result away once the next one is there."""
 
-    def checkpoint(self, hold, cursor, entries, changes=()) -> None:
+    def checkpoint(self, hold, cursor, entries, changes=(), log=None) -> None:
         super().checkpoint(hold, cursor, entries, changes)
         journal = self._rows.by_id[hold.id].journal
         journal.update(dict.fromkeys(list(journal)[:-1], ""))
@@ -41,7 +41,7 @@ class CompactingStore(LocalStore):
 class UnfencedSettlement(LocalStore):
     """Settles whoever asks."""
 
-    def fulfil(self, hold, cursor, outcome, entries=(), changes=()):
+    def fulfil(self, hold, cursor, outcome, entries=(), changes=(), log=None):
         with self._verb() as rows:
             rows.settle(rows.by_id[hold.id], outcome.state, outcome.value)
             return rows.publishable()
@@ -61,7 +61,7 @@ class ClaimsAnything(LocalStore):
 class ForgetsWhoWaits(LocalStore):
     """Settles, and wakes nobody."""
 
-    def fulfil(self, hold, cursor, outcome, entries=(), changes=()):
+    def fulfil(self, hold, cursor, outcome, entries=(), changes=(), log=None):
         self._rows.by_id[hold.id].awaiters.clear()
         return super().fulfil(hold, cursor, outcome, entries, changes)
 
@@ -135,7 +135,7 @@ class ForgetsTheNext(LocalStore):
 class LosesState(LocalStore):
     """Writes a result without what the handler changed."""
 
-    def fulfil(self, hold, cursor, outcome, entries=(), changes=()):
+    def fulfil(self, hold, cursor, outcome, entries=(), changes=(), log=None):
         return super().fulfil(hold, cursor, outcome, entries)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from durable_celery import Context, Durable, HistoryTooLong, IdConflict, Parked
+from durable_celery import Context, Durable, HistoryTooLong, IdConflict, Parked, fence
 from durable_celery.settings import Settings
 from tests.fundamentals.test_cancelling import status, until
 
@@ -86,6 +86,26 @@ def test_a_fork_of_one_with_remote_children_keeps_their_outcomes(durable: Durabl
 
     assert durable.fork("f", "f.2").result(timeout=5) == ["first", "second"]
     assert done == ["first", "second", "second"]
+
+
+def test_a_fork_may_be_called_with_other_arguments_and_keeps_steps_as_they_were(durable: Durable) -> None:
+    @durable.register
+    def order(ctx: Context, item: str, express: bool = False) -> list[str]:
+        priced = ctx.run(lambda: f"priced {item}").get()
+        return [priced, ctx.run(lambda: f"sent {item}{' today' if express else ''}").get()]
+
+    order.run("o", "tea").result(timeout=5)
+
+    anew = durable.fork("o", from_step=1, new_id="o-anew", args=["rum"])
+    rest = durable.fork("o", from_step=2, new_id="o-rest", args=["rum"], kwargs={"express": True})
+    again = durable.fork("o", from_step=2, new_id="o-rest", args=["rum"], kwargs={"express": True})
+
+    assert anew.result(timeout=5) == ["priced rum", "sent rum"]
+    assert rest.result(timeout=5) == again.result(timeout=5) == ["priced tea", "sent rum today"]
+    with pytest.raises(IdConflict):
+        durable.fork("o", from_step=2, new_id="o-rest", args=["gin"])
+    with pytest.raises(TypeError, match="got an unexpected keyword argument 'price'"):
+        durable.fork("o", args=["gin"], kwargs={"price": 1})
 
 
 def test_one_that_failed_is_tried_again_from_its_failed_step_and_stays_as_it_was(durable: Durable) -> None:
@@ -198,3 +218,53 @@ def test_progress_shows_how_far_it_is_and_is_quiet_in_replay(durable: Durable) -
     durable.promises.resolve("gate")
     handle.result(timeout=5)
     assert handle.progress() == {"done": 2, "total": 3, "note": "waiting"}
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_lines_of_the_logger_are_kept_and_written_with_what_is_written_anyway(
+    durable: Durable, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    durable.settings = Settings(log_lines=kept)
+    monkeypatch.setattr(fence, "_PROGRESS_PAUSE_MS", 1e9)  # by itself only the first line is written
+    alone, progress = [], type(durable.store).progress
+
+    def counted(*args: object) -> None:
+        alone.append(args)
+        progress(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(durable.store), "progress", counted)
+
+    @durable.register
+    def body(ctx: Context) -> None:
+        for number in range(3):
+            ctx.logger.info("step %d of %s", number, "three")
+            ctx.run(lambda: None).get()
+        ctx.logger.debug("not of interest")
+        ctx.logger.error("%d%% done", 100)
+
+    handle = body.run("l")
+    handle.result(timeout=5)
+
+    said = [(line["level"], line["text"], line["id"]) for line in handle.log()]
+    assert said == [("INFO", "step 2 of three", "l"), ("ERROR", "100% done", "l")][:kept]
+    assert handle.promise().logged == (4 if kept else 0)
+    assert len(alone) == (1 if kept else 0)
+    assert len(handle.steps()) == 3
+
+
+def test_a_line_is_quiet_in_replay_and_written_before_the_body_is_asleep(durable: Durable) -> None:
+    durable.settings = Settings(log_lines=10)
+
+    @durable.register
+    def body(ctx: Context) -> None:
+        ctx.logger.info("one")
+        ctx.logger.info("two")
+        ctx.promise(id="log-gate").get()
+        ctx.logger.info("three")
+
+    handle = body.run("q")
+    until(lambda: handle.status == "suspended")
+    assert [line["text"] for line in handle.log()] == ["one", "two"]
+    durable.promises.resolve("log-gate")
+    handle.result(timeout=5)
+    assert [line["text"] for line in handle.log()] == ["one", "two", "three"]

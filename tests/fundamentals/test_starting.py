@@ -7,7 +7,21 @@ import threading
 
 import pytest
 
-from durable_celery import Cancelled, Context, Durable, IdConflict, InvalidId, PromiseNotFound, RetryPolicy, TimedOut
+from durable_celery import (
+    Cancelled,
+    Context,
+    Durable,
+    Expired,
+    IdConflict,
+    InvalidId,
+    PromiseNotFound,
+    RetryPolicy,
+    TimedOut,
+    TooManyExecutions,
+)
+from durable_celery.clock import ManualClock
+from durable_celery.settings import Settings
+from durable_celery.stores import LocalStore
 
 
 def test_a_function_is_started_by_id_and_waited_for(durable: Durable) -> None:
@@ -174,3 +188,38 @@ def test_the_options_of_a_function_hold_where_it_is_called_in_a_body(durable: Du
     assert durable.get("o.1").promise().queue == "slow"
     with pytest.raises(TypeError, match="registration"):
         shaky.options(retry=RetryPolicy()).run("r")
+
+
+@pytest.mark.parametrize(("tombstones_ms", "burnt_s"), [(None, 60), (5_000, 5), (0, 0)])
+def test_an_id_is_burnt_for_a_while_after_its_retention(tombstones_ms: int | None, burnt_s: int) -> None:
+    clock = ManualClock()
+    durable = Durable(store=LocalStore(clock))
+    durable.settings = Settings(tombstones_ms=tombstones_ms)
+    body = durable.register(name="body")(lambda ctx: "done").options(retention=60)
+    handle = body.run("once")
+    handle.result(timeout=5)
+    clock.advance(ms=60_000)
+
+    if burnt_s:
+        clock.advance(ms=burnt_s * 1000 - 1)
+        for use in (lambda: body.run("once"), lambda: durable.get("once"), handle.result):
+            with pytest.raises(Expired, match="'once' is over for longer than its result is kept"):
+                use()
+        clock.advance(ms=1)
+
+    assert body.run("once").created
+    durable.close()
+
+
+def test_more_than_may_be_pending_are_refused_and_who_attaches_is_not(durable: Durable) -> None:
+    @durable.register
+    def ask(ctx: Context) -> object:
+        return ctx.promise().get()
+
+    few = ask.options(max_pending=2)
+    first, _ = few.run("a"), few.run("b")
+    with pytest.raises(TooManyExecutions, match="2 executions of 'ask' are pending already"):
+        few.run("c")
+    assert not few.run("a").created
+    first.cancel(grace=0)
+    assert few.run("c").created

@@ -34,7 +34,12 @@ class Recording:
         return Claimed(hold, self.promise, dict(self.journal), self.cursor, 1_750_000_000_000)
 
     def checkpoint(
-        self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]], changes: Sequence[Change] = ()
+        self,
+        hold: Hold,
+        cursor: int,
+        entries: Sequence[tuple[str, str]],
+        changes: Sequence[Change] = (),
+        log: None = None,
     ) -> None:
         assert not changes, "nothing of the corpus has a state"
         assert cursor == self.cursor
@@ -43,7 +48,9 @@ class Recording:
             self.journal[path] = entry
             self.written.append(path)
 
-    def fulfil(self, hold: Hold, cursor: int, outcome: Outcome, *, changes: Sequence[Change] = ()) -> tuple[()]:
+    def fulfil(
+        self, hold: Hold, cursor: int, outcome: Outcome, *, changes: Sequence[Change] = (), log: None = None
+    ) -> tuple[()]:
         assert not changes, "nothing of the corpus has a state"
         assert cursor == self.cursor
         self.outcome = outcome

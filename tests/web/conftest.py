@@ -11,6 +11,7 @@ import pytest
 
 from durable_celery import Durable
 from durable_celery.dev.child import wait_until
+from durable_celery.settings import Settings
 from tests.rest import closed_at_rest
 from tests.web import shop
 from tests.web.servers import KINDS, served
@@ -53,6 +54,7 @@ class Web:
 @pytest.fixture(scope="session")
 def durable() -> Iterator[Durable]:
     with closed_at_rest(Durable.local()) as made:
+        made.settings = Settings(log_lines=3)
         yield made
         for gate in shop.gates.values():
             gate.set()

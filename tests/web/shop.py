@@ -61,6 +61,14 @@ def steps(ctx: Context, gate: str) -> list[str]:
     return [first, second]
 
 
+def talk(ctx: Context, gate: str) -> None:
+    ctx.logger.info("began %s", gate)
+    ctx.run(greeting, "one").get()
+    ctx.logger.warning("waits")
+    ctx.run(held, gate).get()
+    ctx.logger.info("goes on")
+
+
 def moody(ctx: Context, key: str) -> str:
     """Changes its mind between attempts, which parks it."""
     ctx.run(greeting if moods[key] != "bad" else held, key).get()
@@ -71,12 +79,13 @@ def secret(ctx: Context) -> str:
     return "secret"
 
 
-PLAIN = (greet, nothing, decline, breaks, nap, ask, steps, moody)
+PLAIN = (greet, nothing, decline, breaks, nap, ask, steps, talk, moody)
 
 
 def registered(durable: Durable) -> dict[str, Any]:
     """All functions by name; `secret` is the one that nobody exposes."""
     made = {fn.__name__: durable.register(fn) for fn in (*PLAIN, secret)}
     made["later"] = durable.register(name="later")(lambda ctx: "late").options(delay=60)
+    made["alone"] = durable.register(name="alone")(lambda ctx: "alone").options(delay=3600, max_pending=1)
     made["hurried"] = durable.register(name="hurried", timeout=0.05)(lambda ctx: ctx.promise().get())
     return made

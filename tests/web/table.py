@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
+from durable_celery.stores import LocalStore
 from tests.web import shop
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class Row:
     said: dict[str, Any] = field(default_factory=dict)
     sent: dict[str, Any] = field(default_factory=dict)
     before: Prelude = lambda web: None
+    after: Prelude = lambda web: None
 
     def __str__(self) -> str:
         return self.name
@@ -57,6 +60,30 @@ def cancelled(web: Web) -> None:
     web.put("nap", 60)
     web.until("suspended")
     web.durable.cancel(web.id, grace=0)
+
+
+def expired(web: Web) -> None:
+    """It is over, and its retention ends at this moment."""
+    done(web)
+    store = web.durable.store
+    assert isinstance(store, LocalStore)
+    with store._verb() as rows:
+        rows.by_id[web.id].expires_at = rows.now
+        heappush(rows._expiring, (rows.now, web.id))
+
+
+def full(web: Web) -> None:
+    """As many are pending as may be: one."""
+    assert web.put("alone", id="alone-in").status_code == 202
+
+
+def runs(web: Web) -> None:
+    web.put("steps", web.id)
+    web.until("running")
+
+
+def let_go(web: Web) -> None:
+    shop.gates[web.id].set()
 
 
 def asked(web: Web) -> None:
@@ -107,6 +134,16 @@ START = [
         202,
         before=lambda web: web.put("later"),
         headers={"location": AT, "idempotent-replayed": "true"},
+    ),
+    Row(
+        "a start of what runs attaches",
+        "PUT /functions/steps/executions/{id}",
+        202,
+        before=runs,
+        after=let_go,
+        sent={"json": {"args": ["{id}"]}},
+        headers={"location": AT, "idempotent-replayed": "true", "retry-after": "1"},
+        said={**PENDING, "status": "running", "attempt": 1},
     ),
     Row(
         "a start waits as it is asked to",
@@ -201,6 +238,38 @@ START = [
         "timed-out",
         before=ended("hurried", "timed_out"),
     ),
+    Row(
+        "an id that is burnt",
+        f"PUT {GREET}/{{id}}",
+        410,
+        "expired",
+        before=expired,
+        sent={"json": {"args": ["Ann"]}},
+        said={"id": "{id}"},
+    ),
+    Row(
+        "one too many",
+        "PUT /functions/alone/executions/{id}",
+        429,
+        "too-many-executions",
+        headers={"retry-after": "5"},
+        before=full,
+    ),
+    Row(
+        "one too many by a key",
+        "POST /functions/alone/executions",
+        429,
+        "too-many-executions",
+        sent={"headers": {"Idempotency-Key": "{id}"}},
+        before=full,
+    ),
+    Row(
+        "who is in attaches when it is full",
+        "PUT /functions/alone/executions/alone-in",
+        202,
+        headers={"idempotent-replayed": "true"},
+        before=full,
+    ),
     Row("a bad id", f"PUT {GREET}/_x", 400, "bad-id", sent={"json": {"args": ["Ann"]}}),
     Row("the id of a child", f"PUT {GREET}/a.1", 400, "bad-id", sent={"json": {"args": ["Ann"]}}),
     Row(
@@ -284,6 +353,22 @@ MONITOR = [
         said={**PENDING, "status": "queued"},
     ),
     Row(
+        "of what runs",
+        "GET /executions/{id}",
+        202,
+        before=runs,
+        after=let_go,
+        headers={"retry-after": "1", "location": None},
+        said={**PENDING, "status": "running"},
+    ),
+    Row(
+        "of what sleeps for long",
+        "GET /executions/{id}",
+        202,
+        before=ended("nap", "suspended", 3600),
+        headers={"retry-after": "60"},
+    ),
+    Row(
         "of what sleeps",
         "GET /executions/{id}",
         202,
@@ -347,6 +432,7 @@ MONITOR = [
     ),
     Row("HEAD", "HEAD /executions/{id}", 200, before=done),
     Row("of nothing", "GET /executions/{id}", 404, "unknown-execution"),
+    Row("of what has expired", "GET /executions/{id}", 410, "expired", before=expired, said={"id": "{id}"}),
     Row(
         "of what is not exposed",
         "GET /executions/{id}",
@@ -378,6 +464,15 @@ RESULT = [
         said=PENDING,
     ),
     Row(
+        "a result of what runs",
+        "GET /executions/{id}/result",
+        202,
+        before=runs,
+        after=let_go,
+        headers={"location": AT, "retry-after": "1"},
+        said={**PENDING, "status": "running"},
+    ),
+    Row(
         "a result that is waited for",
         "GET /executions/{id}/result",
         200,
@@ -398,6 +493,7 @@ RESULT = [
     Row("a failure", "GET /executions/{id}/result", 500, "execution-failed", before=ended("breaks", "failed")),
     Row("no result of what was cancelled", "GET /executions/{id}/result", 410, "cancelled", before=cancelled),
     Row("no result in time", "GET /executions/{id}/result", 504, "timed-out", before=ended("hurried", "timed_out")),
+    Row("no result of what has expired", "GET /executions/{id}/result", 410, "expired", before=expired),
     Row("no result of nothing", "GET /executions/{id}/result", 404, "unknown-execution"),
 ]
 
@@ -465,6 +561,33 @@ ACTIONS = [
         before=done,
         sent={"json": {"from_step": [1]}},
     ),
+    Row(
+        "fork with other arguments",
+        "POST /executions/{id}/fork",
+        202,
+        before=done,
+        sent={"json": {"from_step": 1, "id": "{id}-c", "input": {"args": ["Bo"], "kwargs": {"excited": True}}}},
+        headers={"location": AT + "-c"},
+    ),
+    Row(
+        "fork with arguments that do not fit",
+        "POST /executions/{id}/fork",
+        422,
+        "invalid-arguments",
+        before=done,
+        sent={"json": {"input": {"args": []}}},
+        said={"detail": "greet() missing a required argument: 'name'"},
+    ),
+    Row(
+        "fork with arguments in no array",
+        "POST /executions/{id}/fork",
+        422,
+        "invalid-arguments",
+        before=done,
+        sent={"json": {"input": {"args": "Bo"}}},
+        said={"path": "$.input.args"},
+    ),
+    Row("cancel what has expired", "POST /executions/{id}/cancel", 410, "expired", before=expired),
     Row("fork under a bad id", "POST /executions/{id}/fork", 400, "bad-id", before=done, sent={"json": {"id": "_"}}),
 ]
 
@@ -472,6 +595,8 @@ SURROUNDINGS = [
     Row("the functions", "GET /functions", 200),
     Row("the server is well", "GET /healthz", 200, said={"status": "ok"}),
     Row("the store is well", "GET /readyz", 200, said={"status": "ok"}),
+    Row("metrics", "GET /metrics", 200, headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"}),
+    Row("who may not see metrics", "GET /metrics", 403, "forbidden", sent={"headers": {"X-Who": "mallory"}}),
     Row(
         "a method that is not taken",
         "DELETE /executions/{id}",

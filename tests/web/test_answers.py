@@ -91,6 +91,7 @@ class TestLists:
 
         assert "secret" not in shown
         assert shown["greet"]["description"] == "Say hello."
+        assert shown["greet"]["retention"] == shown["greet"]["tombstone"] == 7 * 24 * 3600
         assert shown["greet"]["parameters"] == ["name", "excited"]
         assert web.http.post(shown["greet"]["links"]["start"]).status_code == 400
 

@@ -26,6 +26,7 @@ def test_every_framework_answers_as_the_table_says(web: Web, row: Row) -> None:
     sent = {name: value if isinstance(value, bytes) else filled(value, web.id) for name, value in row.sent.items()}
 
     answer = web.ask(method, path, **sent)
+    row.after(web)
 
     assert answer.status_code == row.status, answer.text
     for name, value in filled(row.headers, web.id).items():

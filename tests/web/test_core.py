@@ -12,15 +12,17 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from durable_celery import Durable
 from durable_celery.codec import Codec
 from durable_celery.dev.child import wait_until
+from durable_celery.errors import Expired, TooManyExecutions
 from durable_celery.errors.problem import Problem
 from durable_celery.http.problems import document
 from durable_celery.promise import Promise
 from durable_celery.web.answers import dumps
-from durable_celery.web.core import Core, Slots
+from durable_celery.web.core import Core, Slots, responding
 from durable_celery.web.events import Seen
 from durable_celery.web.exposed import PROBLEMS
 from durable_celery.web.links import Links
@@ -55,7 +57,7 @@ def put(id: str, function: str, *args: Any, **headers: str) -> Req:
 class TestSeen:
     @given(st.dictionaries(positions, marks, max_size=60))
     def test_what_was_seen_is_read_from_the_id_of_an_event(self, steps: dict[str, str]) -> None:
-        seen = Seen("running/3", "9af", steps)
+        seen = Seen("running/3", "9af", steps, logged=7)
         text = seen.encode()
         if not text.endswith("*"):
             assert Seen.decode(text) == seen
@@ -74,6 +76,60 @@ class TestSeen:
 
     def test_a_range_that_nobody_could_have_seen_costs_nothing(self) -> None:
         assert len(Seen.decode("running/1;0;" + ",".join(f"{n}.1-999999" for n in range(1, 99))).steps) == 0
+
+
+class TestMetrics:
+    def test_what_the_store_counts_is_told_in_prometheus_words(self, durable: Durable, core: Core) -> None:
+        core.handle(put("m-1", "later"))
+        core.handle(put("m-2", "ask"))
+        durable.register(name="unexposed")(lambda ctx: ctx.promise().get()).run("m-3")
+        assert wait_until(lambda: durable.get("m-2").status == durable.get("m-3").status == "suspended", 10)
+
+        answer = core.handle(Req(method="GET", path="/metrics"))
+
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+        families = {each.name: each for each in text_string_to_metric_families(answer.body.decode())}
+        pending = {sample.labels["function"]: sample.value for sample in families["durable_executions_pending"].samples}
+        assert {name: number for name, number in pending.items() if number} == {"later": 1, "ask": 1, "(others)": 1}
+        assert {name: each.samples[0].value for name, each in families.items() if "pending" not in name} == {
+            "durable_executions_ready": 1,
+            "durable_executions_leased": 0,
+            "durable_executions_parked": 0,
+            "durable_timers": 0,
+            "durable_tasks_awaited": 0,
+            "durable_executions_listed": 3,
+        }
+        assert {each.type for each in families.values()} == {"gauge"}
+
+
+class TestQueueLimit:
+    @pytest.mark.parametrize("limit", [1, {"later": 1, "greet": 0}])
+    def test_a_mount_says_how_many_may_be_pending(self, durable: Durable, limit: Any) -> None:
+        functions = shop.registered(durable)
+        core = Core(durable, [functions["later"], functions["ask"]], Options(max_pending=limit))
+
+        answers = [core.handle(put(f"q-{number}", "later")) for number in (1, 2, 1)]
+        assert [answer.status for answer in answers] == [202, 429, 202]
+
+        durable.cancel("q-1", grace=0)
+        assert core.handle(put("q-2", "later")).status == 202
+        assert core.handle(put("q-3", "ask")).status == 202
+
+
+class TestRoutesOfOnesOwn:
+    @pytest.mark.parametrize(
+        ("error", "status", "kind"),
+        [(Expired("a", "greet"), 410, "expired"), (TooManyExecutions("greet", 1), 429, "too-many-executions")],
+        ids=["expired", "too many"],
+    )
+    def test_what_a_start_refuses_is_a_problem(self, error: Exception, status: int, kind: str) -> None:
+        def start() -> Any:
+            raise error
+
+        answer = responding(start, Slots(1))
+
+        assert (answer.status, json.loads(answer.body)["type"]) == (status, kind)
+        assert answer.headers.get("Retry-After") == ("5" if status == 429 else None)
 
 
 class TestWaitingOn:

@@ -102,6 +102,26 @@ class TestStream:
         assert [event.data["position"] for event in after if event.name == "step"] == ["2"]
         assert after[-1].name == "end"
 
+    def test_what_the_body_logs_is_told_once(self, web: Web) -> None:
+        web.put("talk", web.id)
+        with listening(web) as stream:
+            before = stream.until("log")
+        shop.gates[web.id].set()
+        web.until("succeeded")
+
+        with listening(web, before[-1].id) as stream:
+            after = list(stream)
+
+        said = [event.data for event in (*before, *after) if event.name == "log"]
+        assert [(each["level"], each["text"]) for each in said] == [
+            ("INFO", f"began {web.id}"),
+            ("WARNING", "waits"),
+            ("INFO", "goes on"),
+        ]
+        assert {each["id"] for each in said} == {web.id}
+        assert web.ask("GET", f"/executions/{web.id}?view=full").json()["log"] == said
+        assert "log" not in web.ask("GET", f"/executions/{web.id}").json()
+
     def test_after_the_end_a_reconnecting_client_is_stopped(self, web: Web) -> None:
         web.put("greet", "Ann", Prefer="wait=5")
         with listening(web) as stream:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from durable_celery.clock import Clock, SystemClock
-from durable_celery.errors import PromiseNotFound
-from durable_celery.looking import SEARCH_PAGE, Found, cursor, place
-from durable_celery.promise import Promise, State
+from durable_celery.errors import Expired, PromiseNotFound
+from durable_celery.looking import SEARCH_PAGE, Census, Found, cursor, place
+from durable_celery.promise import Phase, Promise, State
 from durable_celery.stores.local.rows import Rows
 from durable_celery.stores.local.watching import Watchers
 
@@ -51,7 +51,8 @@ class LocalLooking:
         with self._verb() as rows:
             row = rows.by_id.get(promise_id)
             if row is None:
-                raise PromiseNotFound(promise_id)
+                was = rows.tombstones.of(promise_id)
+                raise PromiseNotFound(promise_id) if was is None else Expired(promise_id, was)
             return rows.projected(row), dict(row.journal)
 
     def search(
@@ -74,6 +75,24 @@ class LocalLooking:
         found.sort(key=lambda p: (p.created_at, p.id), reverse=True)
         page = tuple(replace(p, args="", value="", canvas="") for p in found[:limit])
         return Found(page, cursor(page[-1]) if len(found) > limit else "")
+
+    def log(self, promise_id: str) -> list[str]:
+        with self._verb() as rows:
+            row = rows.by_id.get(promise_id)
+            return [] if row is None else list(row.log)
+
+    def census(self) -> Census:
+        with self._verb() as rows:
+            records = [row.promise for row in rows.by_id.values()]
+            return Census(
+                pending=dict(rows.pending()),
+                ready=len(rows.ready),
+                leased=len(rows.lease),
+                parked=sum(p.phase is Phase.PARKED for p in records),
+                timers=len(rows.timer),
+                tended=len(rows.tend),
+                roots=sum(p.is_execution and p.tree == p.id for p in records),
+            )
 
     def watch(self, promise_id: str, notify: Callable[[], None], *, closely: bool = False) -> Callable[[], None]:
         return self._watchers.watch(promise_id, notify, closely=closely)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from durable_celery.looking import Lines
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Promise
 
@@ -33,6 +34,13 @@ class Row:
     pending: int = 0
     told: bool = False
     expires_at: int | None = None
+    log: list[str] = field(default_factory=list)
+
+    def write_log(self, log: Lines | None) -> None:
+        """Lines that its body logged; no more than the last ones are kept."""
+        for text in () if log is None else log.texts:
+            self.set(logged=self.promise.logged + 1)
+            self.log = [*self.log, f"{self.promise.logged} {text}"][-(log.most if log else 0) :]
 
     def set(self, **changes: object) -> None:
         self.promise = replace(self.promise, **changes)  # type: ignore[arg-type]

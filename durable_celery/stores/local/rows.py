@@ -6,6 +6,7 @@ Everything here runs inside one verb, under the store's lock.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
@@ -19,6 +20,7 @@ from durable_celery.stores.local.index import Index
 from durable_celery.stores.local.objects import Objects
 from durable_celery.stores.local.records import delivery, record
 from durable_celery.stores.local.row import Registration, Row
+from durable_celery.stores.local.tombstones import Tombstones
 
 
 class Rows:
@@ -33,6 +35,7 @@ class Rows:
         self.timer: Index[tuple[str, str]] = Index()
         self.tend: Index[str] = Index()
         self.objects = Objects()
+        self.tombstones = Tombstones()
         self._expiring: list[tuple[int, str]] = []
         self.begin(0)
 
@@ -48,6 +51,9 @@ class Rows:
             row = self.by_id.get(promise_id)
             if row is not None and row.expires_at == at:
                 self._forget(promise_id, row)
+                if row.new.tombstone_ms and row.promise.tree == promise_id:
+                    self.tombstones.set(promise_id, row.new.function, at + row.new.tombstone_ms)
+        self.tombstones.trim(now)
 
     def live(self, promise_id: str) -> State | None:
         """The state after a passed deadline was applied; None when there is no such promise."""
@@ -63,6 +69,10 @@ class Rows:
         if self.live(promise_id) is None:
             raise PromiseNotFound(promise_id)
         return self.by_id[promise_id]
+
+    def pending(self) -> Counter[str]:
+        """How many executions are pending, by function."""
+        return Counter(row.new.function for row in self.by_id.values() if row.new.function and not _over(row))
 
     def past(self, row: Row) -> bool:
         return row.promise.deadline_at is not None and row.promise.deadline_at <= self.now
@@ -273,6 +283,10 @@ class Rows:
         del members[promise_id]
         if not members:
             del self.trees[row.promise.tree]
+
+
+def _over(row: Row) -> bool:
+    return row.promise.state.settled
 
 
 def verdict(row: Row) -> State:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 
-from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound
+from durable_celery.errors import LeaseLost, NotExternal, PromiseNotFound
+from durable_celery.looking import Lines
 from durable_celery.newpromise import NewPromise
 from durable_celery.presence import Alone
 from durable_celery.promise import Access, Outcome, Phase, Promise, State
 from durable_celery.store import (
     Beat,
     Birth,
+    Born,
     Change,
     Claimed,
     Created,
@@ -44,7 +46,7 @@ class LocalStore(LocalLooking):
         with self._verb() as rows:
             state = rows.live(new.id)
             if state is None:
-                return Created(Creation.FRESH, rows.birth(new, journal=journal).promise)
+                return Created(Creation.FRESH, spawning.create(rows, new, journal).promise)
             found = rows.by_id[new.id].promise
             same = new.key != "" and found.key_for_create == new.key
             dedup = same and (state is State.PENDING or not strict)
@@ -73,7 +75,12 @@ class LocalStore(LocalLooking):
             return Claimed(hold, row.promise, dict(row.journal), row.cursor, rows.now, of_object)
 
     def checkpoint(
-        self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]], changes: Sequence[Change] = ()
+        self,
+        hold: Hold,
+        cursor: int,
+        entries: Sequence[tuple[str, str]],
+        changes: Sequence[Change] = (),
+        log: Lines | None = None,
     ) -> bool:
         with self._verb() as rows:
             row = rows.held(hold.id, hold.token)
@@ -82,11 +89,12 @@ class LocalStore(LocalLooking):
             row = rows.held(hold.id, hold.token, cursor)
             rows.write(row, list(entries))
             rows.objects.alter(row.promise.object, changes)
+            row.write_log(log)
             rows.lease.set(hold.id, rows.now + hold.lease_ms)
             return row.promise.cancel_at is not None
 
-    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Created | IdConflict]:
-        found: list[Created | IdConflict] = []
+    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Born]:
+        found: list[Born] = []
         for birth in births:
             with self._verb() as rows:
                 found.append(spawning.spawn(rows, hold, cursor, birth))
@@ -115,6 +123,7 @@ class LocalStore(LocalLooking):
         outcome: Outcome,
         entries: Sequence[tuple[str, str]] = (),
         changes: Sequence[Change] = (),
+        log: Lines | None = None,
     ) -> tuple[Ready, ...]:
         with self._verb() as rows:
             rows.fulfilling = hold.id
@@ -123,6 +132,7 @@ class LocalStore(LocalLooking):
             row = rows.held(hold.id, hold.token, cursor)
             rows.write(row, list(entries))
             rows.objects.alter(row.promise.object, changes)
+            row.write_log(log)
             rows.settle(row, outcome.state, outcome.value)
             return rows.publishable()
 
@@ -226,9 +236,11 @@ class LocalStore(LocalLooking):
             row.set(phase=Phase.PARKED, reason=reason)
             rows.notices.append(hold.id)
 
-    def progress(self, hold: Hold, progress: str) -> None:
+    def progress(self, hold: Hold, progress: str, log: Lines | None = None) -> None:
         with self._verb() as rows:
-            rows.held(hold.id, hold.token).set(progress=progress)
+            row = rows.held(hold.id, hold.token)
+            row.set(progress=progress or row.promise.progress)
+            row.write_log(log)
 
     def resume(self, promise_id: str) -> tuple[Ready, ...]:
         with self._verb() as rows:

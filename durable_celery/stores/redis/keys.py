@@ -12,6 +12,10 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 | `mb:<object>`    | list   | mailbox: its exclusive calls in order, head first| until empty           |
 | `st:<object>`    | hash   | its state, name to text                          | permanent; that of a  |
 |                  |        |                                                  | workflow as its run   |
+| `l:<id>`         | list   | the last lines it logged: number, space, text    | as the record         |
+| `tb:<id>`        | string | tombstone of a root execution: its function      | from its settling on  |
+|                  |        |                                                  | its retention and the |
+|                  |        |                                                  | tombstone's own time  |
 | `ready`          | zset   | id to when its hint is published (again)         | permanent             |
 | `lease`          | zset   | id to when its lease ends                        | permanent             |
 | `deadline`       | zset   | id to its deadline                               | permanent             |
@@ -19,6 +23,9 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 | `tend`           | zset   | id of a task child to when it is looked at       | permanent             |
 | `x`              | zset   | root execution to when it was created; those     | permanent             |
 |                  |        | whose record is gone are left until they are met |                       |
+| `pending`        | hash   | function to how many of its executions are       | permanent             |
+|                  |        | pending; none at 0                               |                       |
+| `parked`         | set    | ids of parked executions                         | permanent             |
 | `workers`        | zset   | node to when it was last seen                    | permanent             |
 | `clock`          | string | for tests only: milliseconds to add, or `@<now>` | tests                 |
 
@@ -63,6 +70,7 @@ FIELDS: Final = {
     "mirror": "m",
     "mirrored": "md",
     "retention_ms": "rn",
+    "tombstone_ms": "tb",
     "created_at": "c",
     "started_at": "st",
     "settled_at": "z",
@@ -72,6 +80,7 @@ FIELDS: Final = {
     "progress": "pg",
     "sent_at": "sd",
     "sends": "ns",
+    "logged": "ln",
     "object": "ob",
     "access": "ac",
     "held": "ho",
@@ -79,10 +88,10 @@ FIELDS: Final = {
 #: Used by the scripts only: bo how often it was published or looked at, g<n> what group n still waits for,
 #: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled,
 #: pc how many executions below it are pending, ch that its body was told of a cancellation,
-#: in that it is in its mailbox.
-INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch", "in")
+#: in that it is in its mailbox, lm the mark of the last lines that came without an entry.
+INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch", "in", "lm")
 #: Keys without a lifetime, beside what belongs to a pending promise.
-PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "x", "workers", "clock")
+PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "x", "pending", "parked", "workers", "clock")
 
 
 def prefix(name: str, partition: int) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from durable_celery.errors import PromiseNotFound
-from durable_celery.looking import SEARCH_DEPTH, SEARCH_PAGE, Found, place
+from durable_celery.errors import Expired, PromiseNotFound
+from durable_celery.looking import SEARCH_DEPTH, SEARCH_PAGE, Census, Found, place
 from durable_celery.promise import Promise, State
 from durable_celery.stores.redis import records, scripts
 from durable_celery.stores.redis.connection import Connection
@@ -57,13 +57,22 @@ class RedisLooking:
         )
         return Found(tuple(_shown(promise_id, values, int(now_ms)) for promise_id, values in rows), end)
 
+    def log(self, promise_id: str) -> list[str]:
+        key = f"{self.prefix}l:{promise_id}"
+        return list(self.connection.patiently(lambda: self.connection.client.lrange(key, 0, -1)))
+
+    def census(self) -> Census:
+        parked, ready, leased, timers, tended, roots, pending = self._run("census")
+        by_function = {function: int(number) for function, number in records.pairs(pending).items()}
+        return Census(by_function, ready, leased, parked, timers, tended, roots)
+
     def watch(self, promise_id: str, notify: Callable[[], None], *, closely: bool = False) -> Callable[[], None]:
         return self._watcher.watch(promise_id, notify, closely=closely)
 
     def _read(self, promise_id: str, *, with_journal: bool) -> tuple[Promise, dict[str, str]]:
-        now_ms, record, journal = self._run("read", id=promise_id, with_journal=int(with_journal))
+        now_ms, record, journal, *burnt = self._run("read", id=promise_id, with_journal=int(with_journal))
         if not record:
-            raise PromiseNotFound(promise_id)
+            raise Expired(promise_id, burnt[0]) if burnt[0] is not None else PromiseNotFound(promise_id)
         return records.promise(promise_id, record, int(now_ms)), records.pairs(journal)
 
     def _run(self, verb: str, rest: Sequence[str | int] = (), **named: str | int) -> Any:

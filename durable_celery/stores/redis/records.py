@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from durable_celery.looking import Lines
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Access, Phase, Promise, State
-from durable_celery.store import Ready
+from durable_celery.store import Change, Ready
 from durable_celery.stores.redis.keys import FIELDS
 
 #: Fields of a record that are a text, empty when missing.
@@ -52,6 +53,7 @@ def promise(promise_id: str, flat: Sequence[Any], now_ms: int | None = None) -> 
         settled_at=settled_at,
         deadline_at=deadline_at,
         sends=int(get("ns", 0)),
+        logged=int(get("ln", 0)),
         access=Access(get("ac", "")),
         **texts,
         **instants,
@@ -76,6 +78,7 @@ def fields(new: NewPromise) -> list[str | int]:
         "timer": "1" if new.timer else "",
         "mirror": "1" if new.mirror else "",
         "retention_ms": new.retention_ms,
+        "tombstone_ms": new.tombstone_ms or "",
         "object": new.object,
         "access": new.access.value,
         "held": new.held,
@@ -90,6 +93,26 @@ def fields(new: NewPromise) -> list[str | int]:
 def ready(rows: Iterable[Sequence[str]]) -> tuple[Ready, ...]:
     """The rows that scripts answer for publishing."""
     return tuple(Ready(row[0], row[1], int(row[2]), row[3], row[4], row[5], int(row[6])) for row in rows)
+
+
+def flat(entries: Sequence[tuple[str, str]]) -> list[str | int]:
+    """Entries as scripts take them."""
+    return [part for entry in entries for part in entry]
+
+
+def marked(changes: Sequence[Change], log: Lines | None = None) -> list[str | int]:
+    """What scripts do beside the entries: s and d change the state of an object, l logs a line."""
+    done: list[str | int] = []
+    for name, text in changes:
+        done += ("d", name, "") if text is None else ("s", name, text)
+    for line in () if log is None else log.texts:
+        done += ("l", log.most if log else 0, line)
+    return done
+
+
+def printable(reason: str) -> str:
+    """A text about an error may quote half a surrogate pair, which has no UTF-8 form."""
+    return reason.encode("utf-8", "backslashreplace").decode()
 
 
 def _verdict(h: dict[str, Any]) -> State:

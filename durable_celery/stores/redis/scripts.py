@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 
 _SIGNATURE = re.compile(r"^local ([\w, ]+) = unpack\(ARGV, 1, (\d+)\)", re.MULTILINE)
-_RULES = ("base", "waiting", "tending", "objects", "settling", "leasing", "creating", "cancelling")
+_RULES = ("base", "counting", "waiting", "tending", "objects", "settling", "leasing", "creating", "cancelling")
 
 Argument = str | int
 

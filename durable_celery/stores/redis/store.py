@@ -8,7 +8,16 @@ from typing import Any
 
 import redis
 
-from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound, StoreMisconfigured
+from durable_celery.errors import (
+    Expired,
+    IdConflict,
+    LeaseLost,
+    NotExternal,
+    PromiseNotFound,
+    StoreMisconfigured,
+    TooManyExecutions,
+)
+from durable_celery.looking import Lines
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.store import (
@@ -16,6 +25,7 @@ from durable_celery.store import (
     Await,
     Beat,
     Birth,
+    Born,
     Change,
     Claimed,
     Created,
@@ -77,9 +87,9 @@ class RedisStore(RedisLooking):
         self.connection.patiently(lambda: checks.check(self.connection.client, self.key_prefix))
 
     def create(self, new: NewPromise, *, strict: bool = False, journal: Sequence[tuple[str, str]] = ()) -> Created:
-        status, record = self._run(
+        status, *record = self._run(
             "create",
-            [*_flat(journal), *records.fields(new)],
+            [*records.flat(journal), *records.fields(new)],
             entries=len(journal),
             id=new.id,
             key=new.key,
@@ -87,8 +97,14 @@ class RedisStore(RedisLooking):
             nonce=secrets.token_hex(8),
             timeout_ms="" if new.timeout_ms is None else new.timeout_ms,
             delay_ms=new.delay_ms,
+            fn=new.function,
+            most="" if new.max_pending is None else new.max_pending,
         )
-        return Created(Creation(status), records.promise(new.id, record))
+        if status == "EXPIRED":
+            raise Expired(new.id, record[0])
+        if status == "FULL":
+            raise TooManyExecutions(new.function, new.max_pending or 0)
+        return Created(Creation(status), records.promise(new.id, record[0]))
 
     def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
         answer = self._run("claim", id=promise_id, worker=worker, nonce=secrets.token_hex(6), lease_ms=lease_ms)
@@ -102,23 +118,28 @@ class RedisStore(RedisLooking):
         return Claimed(hold, found, pairs(journal), cursor, int(now_ms), pairs(state))
 
     def checkpoint(
-        self, hold: Hold, cursor: int, entries: Sequence[tuple[str, str]], changes: Sequence[Change] = ()
+        self,
+        hold: Hold,
+        cursor: int,
+        entries: Sequence[tuple[str, str]],
+        changes: Sequence[Change] = (),
+        log: Lines | None = None,
     ) -> bool:
-        rest, count = [*_flat(entries), *_marked(changes)], len(entries)
+        rest, count = [*records.flat(entries), *records.marked(changes, log)], len(entries)
         answer = self._fenced("checkpoint", hold, rest, cursor=cursor, lease_ms=hold.lease_ms, count=count)
         return len(answer) > 1 and bool(answer[1])
 
-    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Created | IdConflict]:
+    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Born]:
         script = scripts.load("spawn")
-        found: list[Created | IdConflict] = []
+        found: list[Born] = []
         while len(found) < len(births):
             left = births[len(found) :]
             calls = [script.arguments(*_birth(hold, cursor + n, birth)) for n, birth in enumerate(left)]
             for birth, answer in zip(left, self.connection.run_all(script, self.prefix, calls), strict=True):
                 if answer[0] == "LOST":
                     raise LeaseLost(hold.id)
-                if answer[0] == "CONFLICT":  # those after it were told a cursor that is one too far
-                    found.append(IdConflict.of(birth.child.id, answer[1], birth.child.function))
+                if answer[0] in ("CONFLICT", "EXPIRED"):  # those after it were told a cursor that is one too far
+                    found.append(_refused(answer, birth.child))
                     break
                 found.append(Created(Creation(answer[0]), records.promise(birth.child.id, answer[1])))
                 cursor += 1
@@ -150,8 +171,9 @@ class RedisStore(RedisLooking):
         outcome: Outcome,
         entries: Sequence[tuple[str, str]] = (),
         changes: Sequence[Change] = (),
+        log: Lines | None = None,
     ) -> tuple[Ready, ...]:
-        rest, state = [*_flat(entries), *_marked(changes)], outcome.state.code
+        rest, state = [*records.flat(entries), *records.marked(changes, log)], outcome.state.code
         answer = self._fenced("fulfil", hold, rest, cursor=cursor, state=state, value=outcome.value, count=len(entries))
         return records.ready(answer[1])
 
@@ -185,21 +207,22 @@ class RedisStore(RedisLooking):
         return Sweep(records.ready(rows), int(backlog), None if int(soonest) < 0 else int(soonest), tuple(parked))
 
     def crashed(self, promise_id: str, holder: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
-        reason = _printable(reason)
+        reason = records.printable(reason)
         rows = self._run("crashed", id=promise_id, holder=holder, max_attempts=max_attempts, reason=reason)
         return records.ready(rows)
 
     def lapse(self, node: str, max_attempts: int, reason: str) -> tuple[Ready, ...]:
-        return records.ready(self._run("lapse", node=node, max_attempts=max_attempts, reason=_printable(reason)))
+        return records.ready(self._run("lapse", node=node, max_attempts=max_attempts, reason=records.printable(reason)))
 
     def release(self, hold: Hold) -> tuple[Ready, ...]:
         return records.ready(self._fenced("release", hold)[1])
 
     def park(self, hold: Hold, reason: str) -> None:
-        self._fenced("park", hold, reason=_printable(reason))
+        self._fenced("park", hold, reason=records.printable(reason))
 
-    def progress(self, hold: Hold, progress: str) -> None:
-        self._fenced("progress", hold, progress=progress)
+    def progress(self, hold: Hold, progress: str, log: Lines | None = None) -> None:
+        mark = "" if log is None else log.mark
+        self._fenced("progress", hold, records.marked((), log), progress=progress, mark=mark)
 
     def resume(self, promise_id: str) -> tuple[Ready, ...]:
         answer = self._run("resume", id=promise_id)
@@ -250,17 +273,10 @@ def _birth(hold: Hold, cursor: int, birth: Birth) -> tuple[dict[str, str | int],
     return named, records.fields(child)
 
 
-def _flat(entries: Sequence[tuple[str, str]]) -> list[str | int]:
-    return [part for entry in entries for part in entry]
-
-
-def _marked(changes: Sequence[Change]) -> list[str | int]:
-    return [part for name, text in changes for part in (("d", name, "") if text is None else ("s", name, text))]
-
-
-def _printable(reason: str) -> str:
-    """A text about an error may quote half a surrogate pair, which has no UTF-8 form."""
-    return reason.encode("utf-8", "backslashreplace").decode()
+def _refused(answer: Sequence[str], child: NewPromise) -> IdConflict | Expired:
+    if answer[0] == "EXPIRED":
+        return Expired(child.id, answer[1])
+    return IdConflict.of(child.id, answer[1], child.function)
 
 
 def _await(awaited: Await) -> list[str | int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from durable_celery import FunctionNotFound, NotSerializable, PayloadTooLarge
+from durable_celery import Expired, FunctionNotFound, NotSerializable, PayloadTooLarge
 from durable_celery.dev import EmbeddedRedis
 from tests.acceptance.workers.fleet import Fleet, FleetMaker
 from tests.acceptance.workers.waiting import wait_until
@@ -45,6 +45,25 @@ def test_arguments_without_json_form_or_too_large_are_refused_before_anything_is
     with pytest.raises(PayloadTooLarge, match="durable_max_payload"):
         fleet.durable.run("refused-1", "echo", "x" * 2**21)
     assert fleet.redis.exists("dc:{0}:r:refused-1") == 0
+
+
+def test_a_duplicate_that_comes_after_the_retention_is_dropped_and_executes_nothing(fleet: Fleet) -> None:
+    first = fleet.project.app.send_task("echo", args=(5,), task_id="late-1")
+    assert first.get(timeout=20) == 5
+    wait_until(lambda: fleet.durable.get("late-1").promise().mirrored, 20, "it to be finished for Celery")
+    fleet.redis.delete(*(f"dc:{{0}}:{kind}:late-1" for kind in "rjt"))  # as the end of its retention does
+
+    fleet.project.app.send_task("echo", args=(5,), task_id="late-1")
+    wait_until(
+        lambda: any(worker.says("a message is dropped: the execution 'late-1'") for worker in fleet.workers.values()),
+        20,
+        "a worker to drop it",
+    )
+
+    assert fleet.ledger.count("late-1.1", "start") == 1
+    assert fleet.state("late-1") == "SUCCESS"
+    with pytest.raises(Expired):
+        fleet.durable.run("late-1", "echo", 5)
 
 
 def test_a_step_by_a_name_that_nobody_registered_fails(fleet: Fleet) -> None:

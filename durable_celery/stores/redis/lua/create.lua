@@ -1,15 +1,18 @@
 -- T1. Record a promise unless the id is taken.
 -- Why one script: the ready entry is written with the record, so that a creator
 -- which dies before it publishes loses nothing.
--- Returns {OK | DEDUP | EXISTS, the record}.
+-- Returns {OK | DEDUP | EXISTS, the record}, {EXPIRED, the function that had the id} or {FULL}.
 local partition = unpack(KEYS)
-local id, key, strict, nonce, timeout_ms, delay_ms, entries = unpack(ARGV, 1, 7) -- then: path, entry, …, field, value, …
+local id, key, strict, nonce, timeout_ms, delay_ms, fn, most, entries = unpack(ARGV, 1, 9) -- then: path, entry, …, field, value, …
 
 local state = live(id)
 if not state then
-  birth(id, timeout_ms, delay_ms, nil, 8 + 2 * entries)
+  local was = burnt(id)
+  if was then return {'EXPIRED', was} end
+  if most ~= '' and tonumber(redis.call('HGET', P .. 'pending', fn) or 0) >= tonumber(most) then return {'FULL'} end
+  birth(id, timeout_ms, delay_ms, nil, 10 + 2 * entries)
   redis.call('HSET', P .. 'r:' .. id, 'cn', nonce)
-  for i = 8, 7 + 2 * entries, 2 do
+  for i = 10, 9 + 2 * entries, 2 do
     redis.call('HSET', P .. 'j:' .. id, ARGV[i], ARGV[i + 1])
     if string.sub(ARGV[i], -1) ~= '!' then redis.call('HINCRBY', P .. 'r:' .. id, 'jc', 1) end
   end

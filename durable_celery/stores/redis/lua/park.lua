@@ -8,6 +8,7 @@ if live(id) ~= 'P' or not held(id, token, '') then return {'LOST'} end
 redis.call('HSET', r, 't', 'H', 'why', reason)
 redis.call('HDEL', r, 'w', 'n', 'run')
 redis.call('ZREM', P .. 'lease', id)
+redis.call('SADD', P .. 'parked', id)
 redis.call('PUBLISH', P .. 'done:' .. id, 'H')
 moved(id)
 return {'OK'}

@@ -9,5 +9,6 @@ local r = P .. 'r:' .. id
 if state ~= 'P' or redis.call('HGET', r, 't') ~= 'H' then return {'NOTPARKED', rows()} end
 redis.call('HSET', r, 'cr', 0)
 redis.call('HDEL', r, 'why')
+redis.call('SREM', P .. 'parked', id)
 wake(id)
 return {'OK', rows()}

@@ -1,7 +1,7 @@
 -- T4. A checkpoint and the creation of a child, in one step.
 -- Why one step: a child without its entry would be started again under another
 -- position, an entry without its child would be waited for in vain.
--- Returns {OK | EXISTS, the child's record}, {CONFLICT, the function that has the id}, or {LOST}.
+-- Returns {OK | EXISTS, the child's record}, {CONFLICT | EXPIRED, the function that has or had the id}, or {LOST}.
 local partition = unpack(KEYS)
 local id, token, cursor, lease_ms, path, entry, child, fn, digest, timeout_ms, delay_ms, kin = unpack(ARGV, 1, 12) -- then: field, value, …
 
@@ -21,6 +21,8 @@ if live(child) then
   if (taken[1] or '') ~= fn or (taken[2] or '') ~= digest then return {'CONFLICT', taken[1] or ''} end
   answer = 'EXISTS'
 else
+  local was = burnt(child)
+  if was then return {'EXPIRED', was} end
   birth(child, timeout_ms, delay_ms, kin == '1' and h[4], 13)
   if kin == '1' and h[5] and not h[6] then settle(child, 'C', '') end -- the parent is cancelled and does not know it
   redis.call('HSET', c, 'cn', token .. '/' .. cursor)

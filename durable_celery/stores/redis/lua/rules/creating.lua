@@ -5,7 +5,8 @@ local function birth(id, timeout_ms, delay_ms, latest, first)
   if latest and latest ~= '' and (deadline == '' or deadline > tonumber(latest)) then deadline = tonumber(latest) end
   redis.call('HSET', r, 's', 'P', 'e', 0, 'jc', 0, 'cr', 0, 'c', now, 'd', deadline, unpack(ARGV, first))
   if deadline ~= '' then redis.call('ZADD', P .. 'deadline', deadline, id) end
-  local h = redis.call('HMGET', r, 't', 'rt', 'p')
+  local h = redis.call('HMGET', r, 't', 'rt', 'p', 'f')
+  if h[1] ~= '-' then counted(h[4], 1) end
   if h[2] ~= id then
     redis.call('ZADD', P .. 't:' .. h[2], 1, id)
     if h[3] and h[1] ~= '-' then redis.call('HINCRBY', P .. 'r:' .. h[3], 'pc', 1) end

@@ -9,6 +9,7 @@ local function lapse(id, max_attempts, reason)
     return wake(id)
   end
   redis.call('HSET', r, 't', 'H', 'why', crashes .. ' attempts in a row ended without progress; the last: ' .. reason)
+  redis.call('SADD', P .. 'parked', id)
   redis.call('PUBLISH', P .. 'done:' .. id, 'H')
   moved(id)
   parked[#parked + 1] = id

@@ -30,12 +30,15 @@ local function pass_on(id)
 end
 
 -- Change the state of the object of a call; ARGV from `first` on are mark, name, text; the mark is s to set, d to clear.
+-- Or keep a line that was logged: then they are l, how many are kept, and the line.
 local function alter(id, first)
   if not ARGV[first] then return end
-  local state = P .. 'st:' .. redis.call('HGET', P .. 'r:' .. id, 'ob')
+  local state = P .. 'st:' .. (redis.call('HGET', P .. 'r:' .. id, 'ob') or '')
   for i = first, #ARGV, 3 do
     if ARGV[i] == 's' then
       redis.call('HSET', state, ARGV[i + 1], ARGV[i + 2])
+    elseif ARGV[i] == 'l' then
+      logged(id, ARGV[i + 1], ARGV[i + 2])
     else
       redis.call('HDEL', state, ARGV[i + 1])
     end

@@ -1,11 +1,10 @@
 -- A settled tree lives as long as its root: lifetimes are set when the root is
 -- settled, and for those that settle later at once. Long enough to be read once.
 -- An external promise that is still pending then, and that nobody waits for, goes with it.
-local function expire(id, tree, retention)
+local function expire(id, tree, retention, tombstone, fn)
   local t, life = P .. 't:' .. tree, math.max(tonumber(retention), GRACE)
   local function lifetime(member)
-    redis.call('PEXPIRE', P .. 'r:' .. member, life)
-    redis.call('PEXPIRE', P .. 'j:' .. member, life)
+    for _, kind in ipairs({'r:', 'j:', 'l:'}) do redis.call('PEXPIRE', P .. kind .. member, life) end
   end
   if tree ~= id then
     redis.call('ZADD', t, 'XX', 0, id)
@@ -17,6 +16,7 @@ local function expire(id, tree, retention)
       if h[1] == '-' and not h[2] and idle then redis.call('ZADD', t, 0, member) end
     end
     for _, member in ipairs(redis.call('ZRANGEBYSCORE', t, 0, 0)) do lifetime(member) end
+    if tombstone then redis.call('SET', P .. 'tb:' .. id, fn, 'PX', life + tonumber(tombstone)) end
   end
   lifetime(id)
   local h = redis.call('HMGET', P .. 'r:' .. id, 'ac', 'ob')
@@ -27,11 +27,13 @@ end
 -- The one transition out of pending.
 settle = function(id, state, value, at)
   local r = P .. 'r:' .. id
-  local h = redis.call('HMGET', r, 't', 'm', 'tp', 'rt', 'rn', 'p')
+  local h = redis.call('HMGET', r, 't', 'm', 'tp', 'rt', 'rn', 'p', 'f', 'tb')
   redis.call('HSET', r, 's', state, 'o', value, 'z', at or now, 't', h[1] == '-' and '-' or 'F')
   redis.call('HDEL', r, 'w', 'run', 'tp', 'bo')
   redis.call('ZREM', P .. 'lease', id)
   redis.call('ZREM', P .. 'deadline', id)
+  if h[1] ~= '-' then counted(h[7], -1) end
+  if h[1] == 'H' then redis.call('SREM', P .. 'parked', id) end
   if h[2] == '1' then
     redis.call('ZADD', P .. 'ready', now + GRACE, id)
     if id ~= fulfilling then woken[#woken + 1] = id end
@@ -45,7 +47,7 @@ settle = function(id, state, value, at)
   moved(id)
   local awaiters = redis.call('HGETALL', P .. 'cb:' .. id)
   redis.call('DEL', P .. 'cb:' .. id)
-  expire(id, h[4], h[5])
+  expire(id, h[4], h[5], h[8], h[7])
   local parent = h[4] ~= id and h[6]
   if parent and h[1] ~= '-' and redis.call('HEXISTS', P .. 'r:' .. parent, 'pc') == 1 then
     redis.call('HINCRBY', P .. 'r:' .. parent, 'pc', -1)
