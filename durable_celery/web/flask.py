@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 import flask
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import PathConverter
 
 from durable_celery.durable import Durable
 from durable_celery.errors.problem import Problem
@@ -35,16 +36,29 @@ def blueprint(
     """The API of the functions in `expose`, and of no others; register it with a `url_prefix`. See `ApiOptions`."""
     core = Core(durable, expose, of_threads(options), _translate)
     made = flask.Blueprint(name, __name__)
+    made.record_once(_know_rest)
 
     def view(root: str, rest: str | None = None) -> flask.Response:
         return _sent(core.handle(_request(f"/{root}" if rest is None else f"/{root}/{rest}")))
 
     for root in ROOTS:
-        rules = {root: f"/{root}", f"{root}-below": f"/{root}/<path:rest>", f"{root}-nowhere": f"/{root}/"}
+        rules = {root: f"/{root}", f"{root}-below": f"/{root}/<{_Rest.name}:rest>", f"{root}-nowhere": f"/{root}/"}
         for endpoint, rule in rules.items():
             given = {"root": root, **({"rest": ""} if rule.endswith("/") else {})}
-            made.add_url_rule(rule, endpoint, view, defaults=given, methods=METHODS, provide_automatic_options=False)
+            called = endpoint.replace(".", "-")  # a dot would name another blueprint
+            made.add_url_rule(rule, called, view, defaults=given, methods=METHODS, provide_automatic_options=False)
     return made
+
+
+def _know_rest(state: flask.blueprints.BlueprintSetupState) -> None:
+    state.app.url_map.converters[_Rest.name] = _Rest
+
+
+class _Rest(PathConverter):
+    """What follows of a path, also with a line's end in it: that is answered by the core too."""
+
+    name = "durable_rest"
+    regex = "(?s:[^/].*?)"
 
 
 def respond(
@@ -70,23 +84,23 @@ def _mounted() -> str | None:
 
 
 def _request(path: str) -> Req:
-    request = flask.request
+    request: flask.Request = flask.request._get_current_object()  # type: ignore[attr-defined]
     return Req(
         method=request.method,
         path=path,
         base=(request.root_path + request.path).removesuffix(path),
-        query={name: values[-1] for name, values in request.args.lists()},
+        query={name: values[-1] for name, values in request.args.lists()} if request.query_string else {},
         headers={name.lower(): value for name, value in request.headers.items()},
-        read=request.stream.read,
-        native=request._get_current_object(),  # type: ignore[attr-defined]
+        read=lambda limit: request.stream.read(limit),
+        native=request,
     )
 
 
 def _sent(answer: Resp) -> flask.Response:
     body: Any = answer.body if answer.stream is None else answer.stream.chunks()
-    made = flask.Response(body, answer.status)
-    del made.headers["Content-Type"]
-    made.headers.update(answer.headers)
+    made = flask.Response(body, answer.status, list(answer.headers.items()))
+    if "Content-Type" not in answer.headers:
+        del made.headers["Content-Type"]
     return made
 
 

@@ -61,16 +61,17 @@ def json_of(data: bytes) -> Any:
     if not data.strip():
         return None
     try:
-        return json.loads(data, parse_constant=_refuse, parse_float=_finite)
+        # As bytes it would also be read as UTF-16 or UTF-32, which JSON between systems never is.
+        return json.loads(data.decode(), parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise Problem(400, "bad-json", f"the body is not JSON: {_where(error)}") from error
 
 
 def object_of(call: Call, *members: str) -> dict[str, Any]:
     """The body as a JSON object with none but these members; empty without a body. Raises Problem."""
-    found = json_of(call.data)
-    if found is None:
+    if not call.data.strip():
         return {}
+    found = json_of(call.data)
     if not isinstance(found, dict):
         raise invalid_member("$", "the body is a JSON object")
     for name in found:
