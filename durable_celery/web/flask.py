@@ -6,20 +6,19 @@ from collections.abc import Callable, Iterable
 from typing import Any, Unpack
 
 import flask
-from werkzeug.exceptions import HTTPException
 from werkzeug.routing import PathConverter
 
 from durable_celery.durable import Durable
-from durable_celery.errors.problem import Problem
 from durable_celery.function import Function
 from durable_celery.handle import Handle
 from durable_celery.web.core import Core, Slots, responding
-from durable_celery.web.message import Req, Resp
+from durable_celery.web.flask_messages import request_of, sent, translate
+from durable_celery.web.flask_views import bind, durable_api
 from durable_celery.web.options import ApiOptions, Options, of_threads
-from durable_celery.web.own import Own, problem_of_http
+from durable_celery.web.own import Own
 from durable_celery.web.routes import METHODS, ROOTS
 
-__all__ = ["blueprint", "respond"]
+__all__ = ["bind", "blueprint", "durable_api", "respond"]
 
 NAME = "durable"
 _defaults = Options()
@@ -34,12 +33,12 @@ def blueprint(
     **options: Unpack[ApiOptions],
 ) -> flask.Blueprint:
     """The API of the functions in `expose`, and of no others; register it with a `url_prefix`. See `ApiOptions`."""
-    core = Core(durable, expose, of_threads(options), _translate)
+    core = Core(durable, expose, of_threads(options), translate)
     made = flask.Blueprint(name, __name__)
     made.record_once(_know_rest)
 
     def view(root: str, rest: str | None = None) -> flask.Response:
-        return _sent(core.handle(_request(f"/{root}" if rest is None else f"/{root}/{rest}")))
+        return sent(core.handle(request_of(f"/{root}" if rest is None else f"/{root}/{rest}")))
 
     for root in ROOTS:
         rules = {root: f"/{root}", f"{root}-below": f"/{root}/<{_Rest.name}:rest>", f"{root}-nowhere": f"/{root}/"}
@@ -72,39 +71,12 @@ def respond(
     that do not fit. `location` is the path of the API, when it is not a blueprint
     called `durable` of this application.
     """
-    req = _request("/")
+    req = request_of("/")
     own = Own(found, req, location or _mounted(), _defaults.max_wait, wait)
-    return _sent(responding(own.answer, _slots))
+    return sent(responding(own.answer, _slots))
 
 
 def _mounted() -> str | None:
     if NAME not in flask.current_app.blueprints:
         return None
     return flask.url_for(f"{NAME}.executions").removesuffix("/executions")
-
-
-def _request(path: str) -> Req:
-    request: flask.Request = flask.request._get_current_object()  # type: ignore[attr-defined]
-    return Req(
-        method=request.method,
-        path=path,
-        base=(request.root_path + request.path).removesuffix(path),
-        query={name: values[-1] for name, values in request.args.lists()} if request.query_string else {},
-        headers={name.lower(): value for name, value in request.headers.items()},
-        read=lambda limit: request.stream.read(limit),
-        native=request,
-    )
-
-
-def _sent(answer: Resp) -> flask.Response:
-    body: Any = answer.body if answer.stream is None else answer.stream.chunks()
-    made = flask.Response(body, answer.status, list(answer.headers.items()))
-    if "Content-Type" not in answer.headers:
-        del made.headers["Content-Type"]
-    return made
-
-
-def _translate(error: Exception) -> Problem | None:
-    if not isinstance(error, HTTPException) or error.code is None:
-        return None
-    return problem_of_http(error.code, error.description or error.name, dict(error.get_headers()))

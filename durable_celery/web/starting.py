@@ -32,12 +32,12 @@ def put(site: Site, call: Call) -> Resp | Wait:
 def post(site: Site, call: Call) -> Resp | Wait:
     """Start it once for each idempotency key."""
     target = site.exposed.target(call.params["fn"])
-    key = _key(call.req.header("idempotency-key"))
+    key = key_of(call.req.header("idempotency-key"))
     if key is None and not site.options.allow_anonymous:
         site.exposed.permit(call, target.name, "", "start")
         detail = "send an Idempotency-Key, or PUT it under an id: a request that is sent twice is then executed once"
         raise Problem(400, "idempotency-key-required", detail)
-    promise_id = ids.new_id() if key is None else _id_of(site, call, target, key)
+    promise_id = ids.new_id() if key is None else id_of_key(target.name, _who(site, call), key)
     site.exposed.permit(call, target.name, promise_id, "start")
     try:
         return _started(site, call, _start(site, call, target, promise_id))
@@ -99,7 +99,7 @@ def _taken(site: Site, call: Call, promise_id: str) -> Problem:
     return Problem(409, "id-conflict", detail, id=promise_id, digest=digest, links=links)
 
 
-def _key(said: str) -> str | None:
+def key_of(said: str) -> str | None:
     """The header's text, without the quotes that a structured field has. Raises Problem."""
     if not said:
         return None
@@ -111,10 +111,13 @@ def _key(said: str) -> str | None:
     return key
 
 
-def _id_of(site: Site, call: Call, target: Target, key: str) -> str:
+def id_of_key(function: str, who: str | None, key: str) -> str:
     """The id that a key stands for: another one for every function and every principal, and not to be guessed."""
-    principal = site.options.principal
-    who = principal(call.req.native) if principal is not None else None
-    parts = (target.name, "" if who is None else f"as {who}", key)
+    parts = (function, "" if who is None else f"as {who}", key)
     whole = "".join(f"{len(part)}:{part}" for part in parts)
     return f"key-{hashlib.sha256(whole.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
+
+
+def _who(site: Site, call: Call) -> str | None:
+    principal = site.options.principal
+    return principal(call.req.native) if principal is not None else None

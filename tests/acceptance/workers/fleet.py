@@ -107,6 +107,8 @@ class Fleet:
         self.gates = folder / "gates"
         self.gates.mkdir()
         self.workers: dict[str, Worker] = {}
+        #: What `celery -A` is given.
+        self.app = "tests.acceptance.workers.worker_app"
         self.project: Project = project(broker, store, **conf)
         self.redis: Any = redis.Redis.from_url(store, decode_responses=True)
         self.messages: Any = redis.Redis.from_url(broker, decode_responses=True)
@@ -128,7 +130,7 @@ class Fleet:
         """Start workers side by side; `conf` is added to the application's configuration in them."""
         started = []
         for name in names:
-            argv = [sys.executable, "-m", "celery", "-A", "tests.acceptance.workers.worker_app", "worker"]
+            argv = [sys.executable, "-m", "celery", "-A", self.app, "worker"]
             argv += ["-n", f"{name}@%h", "-l", "info", "-P", pool, "-c", str(concurrency), "--without-mingle", *options]
             worker = Worker(name, argv, {**self.env(**conf), **(env or {})}, self.folder / f"{name}.log")
             self.workers[name] = worker
