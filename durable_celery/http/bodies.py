@@ -28,6 +28,13 @@ def check_media_type(given: str, accept: str) -> None:
         raise Problem(415, "unsupported-media-type", f"the body is {given}; send {accept}", headers={"Accept": accept})
 
 
+def check_coding(given: str) -> None:
+    """Refuse a body that is compressed: nobody here unpacks what may be larger than it looks. Raises Problem."""
+    if given.strip().lower() not in ("", "identity"):
+        detail = f"the body is encoded as {given}; send it as it is"
+        raise Problem(415, "unsupported-media-type", detail, headers={"Accept-Encoding": "identity"})
+
+
 def media_type(content_type: str) -> str:
     """The media type of a header in lower case and without parameters."""
     return content_type.partition(";")[0].strip().lower()

@@ -27,14 +27,15 @@ from durable_celery.web.waiting import waiting_on, wakes_at
 JSON = "application/json"
 #: Seconds until one may ask again: of what is at work, of what waits for others, of what nobody works on.
 _SOON, _LATER, _LATEST = 1, 5, 60
+_RESTS = ("result", "steps", "events", "cancel")
 
 
 def dumps(value: Any) -> bytes:
     """A value as JSON; times as ISO 8601, numbers that are none as null, what else JSON has no form for as text."""
     try:
-        return json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False).encode()
+        return _encoder.encode(value).encode()
     except ValueError:
-        return json.dumps(_finite(value), default=_plain, separators=(",", ":")).encode()
+        return _encoder.encode(_finite(value)).encode()
 
 
 def _finite(value: Any) -> Any:
@@ -47,6 +48,9 @@ def _finite(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime | date | time) else str(value)
+
+
+_encoder = json.JSONEncoder(default=_plain, separators=(",", ":"), allow_nan=False)
 
 
 def said(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Resp:
@@ -128,8 +132,8 @@ class View:
         if p.phase is Phase.PARKED:
             shown["reason"] = p.reason
         if self.base is not None:
-            rests = {"self": "", **{name: f"/{name}" for name in ("result", "steps", "events", "cancel")}}
-            shown["links"] = {name: self.link(rest) for name, rest in rests.items()}
+            own = self.link()
+            shown["links"] = {"self": own, **{name: f"{own}/{name}" for name in _RESTS}}
         return shown
 
     def body(self, *, full: bool = False) -> dict[str, Any]:

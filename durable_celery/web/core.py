@@ -21,7 +21,7 @@ from durable_celery.errors import (
 )
 from durable_celery.errors.problem import Problem
 from durable_celery.function import Function
-from durable_celery.http.bodies import check_declared, check_media_type, too_large
+from durable_celery.http.bodies import check_coding, check_declared, check_media_type, too_large
 from durable_celery.web.answers import JSON, of_problem
 from durable_celery.web.events import Events
 from durable_celery.web.exposed import PROBLEMS, Exposed
@@ -89,6 +89,8 @@ class Core:
         links = None if options.secret is None else Links(options.secret)
         self._site = Site(durable, exposed, options, links)
         self.slots = Slots(options.max_waiters)
+        #: What is known of it before the first request, for documents.
+        self.options, self.names = options, exposed.names
 
     def handle(self, req: Req) -> Resp:
         """The answer; a thread is held while it is waited for."""
@@ -127,6 +129,7 @@ class Core:
             raise too_large(self._limit)
         if data:
             check_media_type(req.header("content-type"), JSON)
+            check_coding(req.header("content-encoding"))
         return data
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Unpack
 
@@ -65,7 +66,7 @@ def urls(
     chosen_view._non_atomic_requests = set(settings.DATABASES or {})  # an async view must say so
     names = frozenset(each if isinstance(each, str) else each.name for each in exposed)
     chosen_view.durable_mount = Mount(names, chosen, asynchronous)
-    every = re_path(rf"^(?P<path>(?:{'|'.join(ROOTS)})(?:/.*)?)\Z", chosen_view, name="api")
+    every = re_path(rf"^(?P<path>(?:{'|'.join(map(re.escape, ROOTS))})(?:/(?s:.*))?)\Z", chosen_view, name="api")
     return [re_path(r"^(?P<path>executions)\Z", chosen_view, name="executions"), every], NAME
 
 

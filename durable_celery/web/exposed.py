@@ -59,6 +59,11 @@ class Exposed:
         """What is exposed, by name; names are looked up with the first request, when all modules are loaded."""
         return {each.name: each for each in map(self._target, self._expose)}
 
+    @property
+    def names(self) -> list[str]:
+        """What the functions are called."""
+        return [each if isinstance(each, str) else each.registered.name for each in self._expose]
+
     def target(self, name: str) -> Target:
         """An exposed function; Problem otherwise."""
         found = self.targets.get(name)

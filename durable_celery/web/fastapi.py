@@ -21,9 +21,11 @@ from durable_celery.web.core import Core, Slots, aresponding
 from durable_celery.web.documents import operation, usual_status
 from durable_celery.web.fastapi_lifespan import DurableDep, lifespan
 from durable_celery.web.message import Req, Resp
+from durable_celery.web.openapi import is_served
 from durable_celery.web.options import ApiOptions, of_loops
 from durable_celery.web.own import Own, problem_of_http
 from durable_celery.web.routes import METHODS, ROOTS, ROUTES
+from durable_celery.web.schemas import inlined
 
 __all__ = ["DurableDep", "lifespan", "respond", "router"]
 
@@ -60,7 +62,9 @@ def router(
             operation_id=f"{name}_{route.name}",
             summary=route.summary,
             response_model=None,
-            openapi_extra=operation(route),
+            response_class=Response,
+            include_in_schema=is_served(route, core.options),
+            openapi_extra=inlined(operation(route, core.options, core.names)),
         )
     for root in ROOTS:  # what is not served is answered by the core too
         for template in (f"/{root}", f"/{root}/{{rest:path}}"):

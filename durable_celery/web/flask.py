@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Unpack
 
 import flask
+from werkzeug.routing import PathConverter
 
 from durable_celery.durable import Durable
 from durable_celery.function import Function
@@ -35,15 +36,17 @@ def blueprint(
     """The API of the functions in `expose`, and of no others; register it with a `url_prefix`. See `ApiOptions`."""
     core = Core(durable, expose, of_threads(options), translate)
     made = flask.Blueprint(name, __name__)
+    made.record_once(_know_rest)
 
     def view(root: str, rest: str | None = None) -> flask.Response:
         return sent(core.handle(request_of(f"/{root}" if rest is None else f"/{root}/{rest}")))
 
     for root in ROOTS:
-        rules = {root: f"/{root}", f"{root}-below": f"/{root}/<path:rest>", f"{root}-nowhere": f"/{root}/"}
+        rules = {root: f"/{root}", f"{root}-below": f"/{root}/<{_Rest.name}:rest>", f"{root}-nowhere": f"/{root}/"}
         for endpoint, rule in rules.items():
             given = {"root": root, **({"rest": ""} if rule.endswith("/") else {})}
-            made.add_url_rule(rule, endpoint, view, defaults=given, methods=METHODS, provide_automatic_options=False)
+            called = endpoint.replace(".", "-")  # a dot would name another blueprint
+            made.add_url_rule(rule, called, view, defaults=given, methods=METHODS, provide_automatic_options=False)
     return made
 
 
@@ -90,6 +93,17 @@ class DurableFlask:
             bind(app, durable, url_prefix=mounting.url_prefix, **mounting.of_views())
         if mounting.app_context:
             within(app, durable)
+
+
+def _know_rest(state: flask.blueprints.BlueprintSetupState) -> None:
+    state.app.url_map.converters[_Rest.name] = _Rest
+
+
+class _Rest(PathConverter):
+    """What follows of a path, also with a line's end in it: that is answered by the core too."""
+
+    name = "durable_rest"
+    regex = "(?s:[^/].*?)"
 
 
 def respond(

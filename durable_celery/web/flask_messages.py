@@ -14,24 +14,24 @@ from durable_celery.web.own import problem_of_http
 
 def request_of(path: str) -> Req:
     """The request at hand; `path` is what it asks for below its mount."""
-    request = flask.request
+    request: flask.Request = flask.request._get_current_object()  # type: ignore[attr-defined]
     return Req(
         method=request.method,
         path=path,
         base=(request.root_path + request.path).removesuffix(path),
-        query={name: values[-1] for name, values in request.args.lists()},
+        query={name: values[-1] for name, values in request.args.lists()} if request.query_string else {},
         headers={name.lower(): value for name, value in request.headers.items()},
-        read=request.stream.read,
-        native=request._get_current_object(),  # type: ignore[attr-defined]
+        read=lambda limit: request.stream.read(limit),
+        native=request,
     )
 
 
 def sent(answer: Resp) -> flask.Response:
     """An answer in Flask's form."""
     body: Any = answer.body if answer.stream is None else answer.stream.chunks()
-    made = flask.Response(body, answer.status)
-    del made.headers["Content-Type"]
-    made.headers.update(answer.headers)
+    made = flask.Response(body, answer.status, list(answer.headers.items()))
+    if "Content-Type" not in answer.headers:
+        del made.headers["Content-Type"]
     return made
 
 

@@ -35,7 +35,7 @@ def executions(site: Site, call: Call) -> Resp:
     site.exposed.permit(call, query.get("function", ""), "", "list")
     if not wanted:
         return said(200, {"executions": [], "next": None})
-    limit = _limit(query.get("limit", ""))
+    limit = _limit(query.get("limit"))
     state = _state(query.get("state", ""))
     try:
         found = site.durable.store.search(wanted, state, query.get("prefix", ""), query.get("after", ""), limit)
@@ -48,7 +48,7 @@ def executions(site: Site, call: Call) -> Resp:
 
 def monitor(site: Site, call: Call) -> Resp:
     """How an execution stands."""
-    full = call.req.query.get("view") == "full"
+    full = _full(call.req.query.get("view"))
     view = site.view(call.req, *site.exposed.found(call, "inspect" if full else "read"))
     redirected = site.options.on_complete == "redirect" or "text/html" in call.req.header("accept")
     if view.promise.state.settled and redirected and not full:
@@ -133,8 +133,14 @@ def _function(site: Site, req: Req, target: Target) -> dict[str, Any]:
     }
 
 
-def _limit(text: str) -> int:
-    if not text:
+def _full(view: str | None) -> bool:
+    if view not in (None, "full"):
+        raise Problem(400, "bad-query", "view is full, or is not said")
+    return view is not None
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
         return _LARGEST_PAGE
     if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= _LARGEST_PAGE:
         raise Problem(400, "bad-query", f"limit is a number from 1 to {_LARGEST_PAGE}")

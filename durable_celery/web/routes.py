@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property, lru_cache
 
 from durable_celery.errors.problem import Problem
 from durable_celery.web import acting, metrics, reading, settling, starting
+from durable_celery.web.answers import conditional, said
 from durable_celery.web.message import Call, Resp, Wait
+from durable_celery.web.openapi import document
 from durable_celery.web.site import Site
 
 Endpoint = Callable[[Site, Call], Resp | Wait]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Route:
     """One endpoint: its method and path, with names in braces for single segments, and whether it reads a body."""
 
@@ -33,21 +35,31 @@ class Route:
         """What it is for, in a line."""
         return (self.endpoint.__doc__ or "").partition("\n")[0]
 
-    def match(self, path: str) -> dict[str, str] | None:
-        """The named segments of a path; None when it is another's."""
-        wanted, given = self.path.split("/"), path.split("/")
-        if len(wanted) != len(given):
-            return None
+    @cached_property
+    def segments(self) -> tuple[str, ...]:
+        """Those of its path."""
+        return tuple(self.path.split("/"))
+
+    def match(self, given: list[str]) -> dict[str, str] | None:
+        """The named ones of the segments of a path; None when they are another's."""
         params: dict[str, str] = {}
-        for want, part in zip(wanted, given, strict=True):
-            if want.startswith("{") and part:
-                params[want.strip("{}")] = part
+        for want, part in zip(self.segments, given, strict=True):
+            if want[:1] == "{" and part:
+                params[want[1:-1]] = part
             elif want != part:
                 return None
         return params
 
 
+def openapi(site: Site, call: Call) -> Resp:
+    """What is served here, as OpenAPI 3.1: the functions that the client may start."""
+    targets = site.exposed.targets.values()
+    shown = [each for each in targets if site.exposed.permitted(call, each.name, "", "list")]
+    return conditional(call.req, said(200, document(ROUTES, site.options, shown, call.req.base)))
+
+
 ROUTES = (
+    Route("GET", "/openapi.json", openapi),
     Route("GET", "/functions", reading.functions),
     Route("POST", "/functions/{fn}/executions", starting.post, takes_body=True),
     Route("PUT", "/functions/{fn}/executions/{id}", starting.put, takes_body=True),
@@ -66,9 +78,9 @@ ROUTES = (
     Route("GET", "/metrics", metrics.metrics),
 )
 #: What the paths begin with; all below these belongs to the API.
-ROOTS = ("functions", "executions", "promises", "healthz", "readyz", "metrics")
+ROOTS = ("functions", "executions", "promises", "healthz", "readyz", "metrics", "openapi.json")
 #: Adapters hand requests of any method in: what is not served is answered by the core.
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | str:
@@ -76,7 +88,8 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]] | str:
 
     Raises Problem for a path that is nobody's.
     """
-    matching = [(route, params) for route in ROUTES if (params := route.match(path)) is not None]
+    given = path.split("/")
+    matching = [(route, params) for route in _by_length(len(given)) if (params := route.match(given)) is not None]
     if not matching:
         raise Problem(404, "unknown-path", "there is nothing at this address")
     wanted = "GET" if method == "HEAD" else method
@@ -84,6 +97,11 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]] | str:
         if route.method == wanted:
             return route, params
     return allowed(*(route.method for route, _ in matching))
+
+
+@lru_cache(maxsize=32)
+def _by_length(count: int) -> tuple[Route, ...]:
+    return tuple(route for route in ROUTES if len(route.segments) == count)
 
 
 @cache

@@ -68,15 +68,15 @@ def json_of(data: bytes) -> Any:
     if not data.strip():
         return None
     try:
-        return json.loads(data, parse_constant=_refuse, parse_float=_finite)
+        # As bytes it would also be read as UTF-16 or UTF-32, which JSON between systems never is.
+        return json.loads(data.decode(), parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise Problem(400, "bad-json", f"the body is not JSON: {_where(error)}") from error
 
 
 def object_of(call: Call, *members: str) -> dict[str, Any]:
     """The body as a JSON object with none but these members; empty without a body. Raises Problem."""
-    found = json_of(call.data)
-    return {} if found is None else members_of(found, "$", *members)
+    return members_of(json_of(call.data), "$", *members) if call.data.strip() else {}
 
 
 def arguments_of(said: Mapping[str, Any], at: str = "$") -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -100,7 +100,7 @@ def key_of(said: str) -> str | None:
     key = said.strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
-    if not key.strip() or len(key) > _LONGEST_KEY:
+    if not key.strip('" \t') or len(key) > _LONGEST_KEY:
         raise Problem(400, "bad-id", f"an idempotency key has 1 to {_LONGEST_KEY} characters")
     return key
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
+from celery.backends.redis import RedisBackend
 
 from durable_celery import ids
 from durable_celery.store import Ready
 from durable_celery.worker import envelope, options
+from durable_celery.worker.moulds import Moulds
 
 #: Message header that tells a hint from a call made with Celery's own `delay` or `apply_async`.
 HINT = "durable_hint"
@@ -22,13 +25,18 @@ class Publisher:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        self._moulds = Moulds(app)
 
     def publish(self, ready: Sequence[Ready]) -> None:
         """One message each, over one connection."""
         said = options.sending(self._app)
         with self._app.producer_or_acquire(said.pop("producer", None)) as producer:
             for row in ready:
-                self._send(row, producer, said)
+                if said or row.canvas:
+                    self._send(row, producer, said)
+                    continue
+                kind = (row.function, row.version, row.queue, row.priority, bool(row.attempts))
+                self._moulds.send(kind, row.id, producer, functools.partial(self._send, row, producer, said))
 
     def depth(self, queue: str) -> int:
         """How many messages wait in a queue."""
@@ -55,9 +63,34 @@ class Publisher:
         headers = {**(message.pop("headers", None) or {}), HINT: 1}
         if row.attempts:
             headers[RESUMED] = 1
-        self._app.send_task(
-            task_name(row.function, row.version), task_id=row.id, headers=headers, producer=producer, **message
-        )
+        name = task_name(row.function, row.version)
+        if self._is_unheard:
+            headers["ignore_result"] = self._ignores(name, message)
+            message["ignore_result"] = True
+            if self._app.current_worker_task is None:
+                message["result_cls"] = _Unheard
+        self._app.send_task(name, task_id=row.id, headers=headers, producer=producer, **message)
+
+    @property
+    def _is_unheard(self) -> bool:
+        """Whether whoever wants the result subscribes to it when it wants it: not already when a hint is sent.
+
+        With Redis a subscription costs two commands for every hint. RPC has to declare its reply queue before.
+        """
+        return isinstance(self._app.backend, RedisBackend)
+
+    def _ignores(self, name: str, message: dict[str, Any]) -> bool:
+        """What the message itself says of `ignore_result`: the header goes to the worker as it would without us."""
+        said = message.get("ignore_result")
+        return bool(getattr(self._app.tasks.get(name), "ignore_result", False) if said is None else said)
+
+
+class _Unheard:
+    """The result of a hint, for nobody: an AsyncResult says goodbye to a subscription when it is collected."""
+
+    def __init__(self, task_id: str) -> None:
+        self.id = task_id
+        self.ignored = True
 
 
 def task_name(function: str, version: int) -> str:

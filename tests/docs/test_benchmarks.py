@@ -12,8 +12,19 @@ import pytest
 
 BENCHMARKS = sorted((Path(__file__).parents[2] / "benchmarks").glob("[a-z]*.py"))
 #: Sizes at which a benchmark takes no time.
-SMALL: dict[str, Any] = {"STEPS": 20, "ROUNDS": 1, "CHILDREN": 10, "LENGTHS": (10, 20, 30), "CALLS": 10}
-SMALL |= {"LISTENERS": 10, "TOLD": 1, "REST_S": 0.0, "IDLE_S": 0.1}
+SMALL: dict[str, Any] = {
+    "STEPS": 20,
+    "ROUNDS": 1,
+    "CHILDREN": 10,
+    "LENGTHS": (10, 20, 30),
+    "CALLS": 10,
+    "WRK": None,
+    "FRAMEWORKS": ("flask",),
+    "LISTENERS": 10,
+    "TOLD": 1,
+    "REST_S": 0.0,
+    "IDLE_S": 0.1,
+}
 
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)

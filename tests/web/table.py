@@ -593,6 +593,13 @@ ACTIONS = [
 
 SURROUNDINGS = [
     Row("the functions", "GET /functions", 200),
+    Row(
+        "the description",
+        "GET /openapi.json",
+        200,
+        headers={"content-type": "application/json", "cache-control": "no-cache"},
+        said={"openapi": "3.1.0", "servers": [{"url": "/durable"}]},
+    ),
     Row("the server is well", "GET /healthz", 200, said={"status": "ok"}),
     Row("the store is well", "GET /readyz", 200, said={"status": "ok"}),
     Row("metrics", "GET /metrics", 200, headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"}),

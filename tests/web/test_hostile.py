@@ -52,6 +52,55 @@ ASKED = [
     ("POST", "/promises/%00/resolve", JSON, b"1"),
     ("POST", "/executions/x/fork", JSON, b'{"from_step":1e999}'),
     ("PATCH", "/executions/x", JSON, b"{}"),
+    ("GET", "/executions/~", {}, b""),
+    ("GET", "/executions/%7Bid%7D:%25", {}, b""),
+    ("GET", "/executions/%EF%BC%A1bc", {}, b""),  # a wide A, which NFKC would make an A
+    ("GET", "/executions/a%E2%80%AEtxt", {}, b""),  # reads from right to left from here on
+    ("GET", "/executions/%ED%A0%80", {}, b""),  # half of a surrogate pair
+    ("GET", "/executions/%252e%252e", {}, b""),
+    ("GET", "/executions/a/../../functions", {}, b""),
+    ("GET", "/executions/x.1.1.1." + "1" * 140, {}, b""),
+    ("GET", "/executions/x.999999999999999999999999", {}, b""),
+    ("GET", "/executions?" + "limit=1&" * 800, {}, b""),
+    ("PUT", "/functions/greet/executions/a.1", JSON, b'{"args":["Ann"]}'),
+    ("PUT", PUT, JSON, b"{" * 1900),
+    ("PUT", PUT, JSON, b'{"a":' * 300),
+    ("PUT", PUT, JSON, b'{"args":[1],"args":["Ann"]}'),
+    ("PUT", PUT, JSON, b'{"args":[-Infinity]}'),
+    ("PUT", PUT, JSON, b'{"args":[1E400]}'),
+    ("PUT", PUT, JSON, b'{"args":[0.' + b"1" * 1500 + b"]}"),
+    ("PUT", PUT, JSON, b"null"),
+    ("PUT", PUT, JSON, b"\xef\xbb\xbf{}"),
+    ("PUT", PUT, JSON, '{"args":["Ann"]}'.encode("utf-16")),
+    ("PUT", PUT, JSON, '{"args":["Ann"]}'.encode("utf-32-be")),
+    ("PUT", PUT, JSON, b'{"args":["\xed\xa0\x80"]}'),
+    ("PUT", PUT, JSON, b'{"kwargs":{"__class__":1,"":2}}'),
+    ("PUT", PUT, {"Content-Type": "application/json; charset=klingon"}, b'{"args":["Ann"]}'),
+    ("PUT", PUT, {"Content-Type": "application/json, text/plain"}, b'{"args":["Ann"]}'),
+    ("PUT", PUT, {"Content-Type": ";;;=;"}, b'{"args":["Ann"]}'),
+    ("PUT", PUT, {}, b'{"args":["Ann"]}'),
+    *(
+        ("PUT", PUT, {**JSON, "Prefer": prefer}, b'{"args":["Ann"]}')
+        for prefer in (
+            "wait=-1",
+            "wait=1e999",
+            "wait=NaN",
+            'wait="',
+            "wait=" + "9" * 4000,
+            "wait=0," * 900,
+            "\xff",
+            "=;,",
+        )
+    ),
+    *(
+        ("GET", "/executions/x/events", {"Last-Event-ID": last}, b"")
+        for last in ("end", "9" * 4000, "a;b;1-999999,2-999999", "running/1;0;" + "1." * 1500, "\xff;\xff;*", ";;p")
+    ),
+    *(("GET", "/functions", {"If-None-Match": match}, b"") for match in ('W/"', '",",",' * 500, "\xff", "**")),
+    *(
+        ("POST", "/functions/greet/executions", {**JSON, "Idempotency-Key": key}, b'{"args":["Ann"]}')
+        for key in ("", '"', '""', '"a', "\t", "a" * 4000, "\xe9")
+    ),
 ]
 
 
@@ -68,8 +117,10 @@ def test_nothing_that_is_asked_breaks_a_server(
         connection.putheader(name, value.encode("latin-1"))
     connection.endheaders(body)
     answer = connection.getresponse()
-    answer.read()
+    said = answer.read()
     connection.close()
 
     assert answer.status < 500
     assert answer.getheader("X-Evil") is None
+    if answer.status >= 400:
+        assert answer.getheader("Content-Type") == "application/problem+json", said

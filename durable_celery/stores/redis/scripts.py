@@ -16,6 +16,8 @@ from importlib.resources import files
 
 _SIGNATURE = re.compile(r"^local ([\w, ]+) = unpack\(ARGV, 1, (\d+)\)", re.MULTILINE)
 _RULES = ("base", "counting", "waiting", "tending", "objects", "settling", "leasing", "creating", "cancelling")
+#: Who only looks needs the clock and no more; Redis builds the rules anew with every call.
+_LOOKING = {"read": 1, "search": 1}
 
 Argument = str | int
 
@@ -45,7 +47,7 @@ class Script:
 def load(name: str) -> Script:
     """The script of a verb."""
     folder = files(__package__) / "lua"
-    rules = [(folder / "rules" / f"{rule}.lua").read_text() for rule in _RULES]
+    rules = [(folder / "rules" / f"{rule}.lua").read_text() for rule in _RULES[: _LOOKING.get(name)]]
     body = (folder / f"{name}.lua").read_text()
     match = _SIGNATURE.search(body)
     parameters: tuple[str, ...] = ()
