@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Unpack
 
@@ -61,7 +62,7 @@ def urls(
     chosen_view: Any = aview if asynchronous else view
     chosen_view.csrf_exempt = True  # `_forged` looks, by its own rule
     chosen_view._non_atomic_requests = set(settings.DATABASES or {})  # an async view must say so
-    every = re_path(rf"^(?P<path>(?:{'|'.join(ROOTS)})(?:/.*)?)\Z", chosen_view, name="api")
+    every = re_path(rf"^(?P<path>(?:{'|'.join(map(re.escape, ROOTS))})(?:/.*)?)\Z", chosen_view, name="api")
     return [re_path(r"^(?P<path>executions)\Z", chosen_view, name="executions"), every], NAME
 
 

@@ -51,6 +51,7 @@ _SAID: dict[str, tuple[tuple[str, ...], dict[str, Any] | None, dict[int, str]]] 
     "reject": (("token",), {}, {200: "It is rejected"}),
     "healthy": ((), None, {200: "The server answers"}),
     "ready": ((), None, {200: "The store answers too"}),
+    "script": (("match",), None, {200: "The script", 304: "It is known"}),
 }
 
 
@@ -63,7 +64,7 @@ def operation(route: Route) -> dict[str, Any]:
     """The operation object of a route, without what every framework says itself."""
     reads, body, answers = _SAID[route.name]
     names = [*re.findall(r"\{(\w+)\}", route.path), *reads]
-    media = "text/event-stream" if route.name == "events" else JSON
+    media = {"events": "text/event-stream", "script": "text/javascript"}.get(route.name, JSON)
     said: dict[str, Any] = {
         "parameters": [_parameter(name) for name in names],
         "responses": {

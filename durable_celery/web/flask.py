@@ -40,7 +40,8 @@ def blueprint(
         return _sent(core.handle(_request(f"/{root}" if rest is None else f"/{root}/{rest}")))
 
     for root in ROOTS:
-        rules = {root: f"/{root}", f"{root}-below": f"/{root}/<path:rest>", f"{root}-nowhere": f"/{root}/"}
+        at = root.replace(".", "-")
+        rules = {at: f"/{root}", f"{at}-below": f"/{root}/<path:rest>", f"{at}-nowhere": f"/{root}/"}
         for endpoint, rule in rules.items():
             given = {"root": root, **({"rest": ""} if rule.endswith("/") else {})}
             made.add_url_rule(rule, endpoint, view, defaults=given, methods=METHODS, provide_automatic_options=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from durable_celery.errors.problem import Problem
-from durable_celery.web import acting, reading, settling, starting
+from durable_celery.web import acting, reading, script, settling, starting
 from durable_celery.web.message import Call, Resp, Wait
 from durable_celery.web.site import Site
 
@@ -63,9 +63,10 @@ ROUTES = (
     Route("POST", "/promises/{id}/reject", settling.reject, takes_body=True),
     Route("GET", "/healthz", reading.healthy),
     Route("GET", "/readyz", reading.ready),
+    Route("GET", "/durable.js", script.script),
 )
 #: What the paths begin with; all below these belongs to the API.
-ROOTS = ("functions", "executions", "promises", "healthz", "readyz")
+ROOTS = ("functions", "executions", "promises", "healthz", "readyz", "durable.js")
 #: Adapters hand requests of any method in: what is not served is answered by the core.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

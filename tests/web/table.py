@@ -473,6 +473,14 @@ SURROUNDINGS = [
     Row("the server is well", "GET /healthz", 200, said={"status": "ok"}),
     Row("the store is well", "GET /readyz", 200, said={"status": "ok"}),
     Row(
+        "the script for browsers",
+        "GET /durable.js",
+        200,
+        said=...,  # type: ignore[arg-type]
+        headers={"content-type": "text/javascript; charset=utf-8", "cache-control": "public, max-age=3600"},
+    ),
+    Row("nothing below the script", "GET /durable.js/x", 404, "unknown-path"),
+    Row(
         "a method that is not taken",
         "DELETE /executions/{id}",
         405,
