@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
 
-from webapp import orders, page, problems, renders, validation
+from durable_celery.web.flask import blueprint as api
+from webapp import killing, orders, page, problems, renders, validation
 from webapp.monitor import EXTENSION
 from workers import order, render
 
@@ -24,16 +25,16 @@ def create_app(durable: Durable | None = None) -> Flask:
     """
     if durable is None:
         from workers.app import durable  # noqa: PLC0415 - it reads the environment, so only when it is asked for
-    for functions in (render, order):
-        functions.register(durable)
-    app = Flask(__name__, static_folder=None)
+    exposed = [render.register(durable), order.register(durable)]
+    app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = validation.MAX_BODY
     app.extensions[EXTENSION] = durable
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     problems.install(app)
-    for part in (health, page.blueprint, renders.blueprint, orders.blueprint):
+    for part in (health, page.blueprint, killing.blueprint, renders.blueprint, orders.blueprint):
         app.register_blueprint(part)
+    app.register_blueprint(api(durable, expose=exposed), url_prefix="/durable")
     return app
 
 

@@ -27,8 +27,8 @@
     let tell = (name, it) => {
       // A step may be seen both ways, and is told once for each state it is in.
       if (over || name == "step" && told[it.id] == (told[it.id] = it.state + it.tries)) return
-      // After the end, or an error, nothing is asked any more.
-      if (name[0] == "e") stop()
+      // After the end, or an error, which are the first of the names, nothing is asked any more.
+      if (name < "f") stop()
       on["on" + name]?.(it)
     }
     let rest = (s, down) => new Promise(go => {
@@ -52,13 +52,14 @@
         es = new EventSource(at.events)
         es.onopen = () => lost = 0
         es.onerror = () => {
-          if (++lost > 2 || es.readyState > 1) es = wake(es.close())
+          if (++lost > 2 || es.readyState > 1) es = es.close()
+          wake()
         }
-        for (let name of ["state", "step", "progress", "end"])
+        for (let name of ["state","step","progress","end"])
           es.addEventListener(name, e => tell(name, JSON.parse(e.data)))
       }
-      // Also beside a stream, which something on the way may hold back.
-      return es ? 15 : after(r, 0)
+      // Now and then also beside an open stream, which something on the way may hold back.
+      return es?.readyState & 1 ? 15 : after(r, 0)
     }
     (async () => {
       while (!over) await rest(await poll().catch(() => 5))
