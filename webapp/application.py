@@ -24,18 +24,20 @@ def create_app(durable: Durable | None = None) -> Flask:
     registered there, so `create_app(Durable.local())` is a whole application without Celery or Redis.
     """
     if durable is None:
-        from workers.app import durable  # noqa: PLC0415 - it reads the environment, so only when it is asked for
+        from workers import app  # noqa: PLC0415 - it reads the environment, so only when it is asked for
+
+        durable = app.durable
     exposed = [render.register(durable), order.register(durable)]
-    app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = validation.MAX_BODY
-    app.extensions[EXTENSION] = durable
-    app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = True
-    problems.install(app)
+    web = Flask(__name__)
+    web.config["MAX_CONTENT_LENGTH"] = validation.MAX_BODY
+    web.extensions[EXTENSION] = durable
+    web.url_map.merge_slashes = False
+    web.url_map.strict_slashes = True
+    problems.install(web)
     for part in (health, page.blueprint, killing.blueprint, renders.blueprint, orders.blueprint):
-        app.register_blueprint(part)
-    app.register_blueprint(api(durable, expose=exposed), url_prefix="/durable")
-    return app
+        web.register_blueprint(part)
+    web.register_blueprint(api(durable, expose=exposed), url_prefix="/durable")
+    return web
 
 
 @health.get("/healthz")

@@ -85,6 +85,7 @@ def describe(
         "state": str(record.state),
         "status": record.status,
         "worker": record.holder,
+        "attempt": record.attempt,
         "created_at": record.created_at,
         "progress": dict(progress),
         "steps": [_step(step) for step in steps],

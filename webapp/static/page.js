@@ -31,7 +31,7 @@ class Watched {
   }
 
   say(text) {
-    if (watched === this || !this.stop) $("said").textContent = text;
+    if (watched === this || !this.stop) $("said").textContent = text.charAt(0).toUpperCase() + text.slice(1);
   }
 
   /** Show the lines, which are what it was called with. */
@@ -58,14 +58,15 @@ class Watched {
   }
 
   onstate(it) {
+    this.status = it.status;
     if (it.attempt > this.attempt) {
-      if (this.attempt) this.went = this.workers[this.attempt];
+      this.went = this.workers[this.attempt];
       this.attempt = it.attempt;
-      this.look();
     }
     const words = { queued: "Waiting for a worker …", running: "At work …", parked: "Set aside after too many crashes." };
     if (!this.went) this.say(words[it.status] ?? `It is ${it.status}.`);
-    this.status = it.status;
+    if (it.worker) this.held(it.worker);
+    else if (it.status === "running" && !this.workers[this.attempt]) this.look();
     this.paint();
   }
 
@@ -74,9 +75,13 @@ class Watched {
     const { attempt } = this;
     const answer = await fetch(`${this.url}/status`).catch(() => null);
     const holder = answer?.ok && (await answer.json()).worker;
-    if (!holder || attempt !== this.attempt) return;
-    this.workers[attempt] = `worker ${holder.split("@")[0]}`;
-    if (this.went && this.status === "running") this.say(`${this.went} is gone; ${this.workers[attempt]} goes on.`);
+    if (holder && attempt === this.attempt) this.held(holder);
+  }
+
+  held(holder) {
+    const worker = `worker ${holder.split("@")[0]}`, isNew = !this.workers[this.attempt];
+    this.workers[this.attempt] = worker;
+    if (isNew && this.went && !this.over) this.say(`${this.went} is gone; ${worker} goes on.`);
     this.paint();
   }
 
@@ -91,7 +96,10 @@ class Watched {
     $("bar").max = total || 1;
     $("bar").value = done;
     $("count").textContent = total ? `${done} of ${total}` : "";
-    if ($("kill")) $("kill").disabled = !!over || this.status !== "running";
+    if ($("kill")) {
+      $("kill").hidden = !!over;
+      $("kill").disabled = this.status !== "running";
+    }
     const attempts = [...this.done.values()];
     this.rows.forEach((row, n) => {
       const now = n === done && !over && this.status === "running";
@@ -107,8 +115,8 @@ class Watched {
     this.over = true;
     if (it.status === "succeeded") {
       const { seconds, voice, lines } = it.result;
-      const by = this.went ? ` ${this.went} died on the way; nothing was lost.` : "";
-      this.say(`Done: ${lines} ${lines === 1 ? "line" : "lines"}, ${seconds} seconds, voice ${voice}.${by}`);
+      const by = this.went ? ` On the way ${this.went} died; nothing was lost.` : "";
+      this.say(`Done: ${lines} ${lines === 1 ? "line" : "lines"}, ${seconds.toFixed(1)} seconds, voice ${voice}.${by}`);
       $("sound").src = `${this.url}/file`;
       $("sound").hidden = false;
     } else {
@@ -158,12 +166,12 @@ $("script").addEventListener("submit", async (event) => {
 });
 
 $("kill")?.addEventListener("click", async () => {
-  const { id } = watched;
+  const { id, attempt } = watched;
   const body = JSON.stringify({ id });
   const headers = { "Content-Type": "application/json" };
   const answer = await fetch("/dev/kill", { method: "POST", body, headers }).catch(() => null);
   const said = await answer?.json().catch(() => null);
-  if (watched.id !== id || watched.over) return;
+  if (watched.id !== id || watched.attempt !== attempt || watched.over) return;
   watched.say(answer?.ok ? `${said.killed} was killed. Waiting for another one …` : said?.detail ?? "Nobody was killed.");
 });
 
