@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Route, expect
 
 from durable_celery import Durable
 from durable_celery.dev.child import wait_until
 from tests.browser import chromium
+from tests.docs.blocks import ROOT, blocks
 from tests.rest import closed_at_rest
 from tests.web import shop
 from tests.web.servers import KINDS, served
@@ -38,7 +39,7 @@ def durable() -> Iterator[Durable]:
 @pytest.fixture(scope="module")
 def addresses(durable: Durable) -> Iterator[dict[str, str]]:
     functions = shop.registered(durable)
-    said = {"expose": [functions["steps"]], "allow_anonymous": False}
+    said = {"expose": [functions["steps"], functions["greet"]]}
     with ExitStack() as servers:
         yield {kind: servers.enter_context(served(kind, durable, functions, said)) for kind in KINDS}
 
@@ -52,7 +53,7 @@ def id() -> Iterator[str]:
 
 def loaded(page: Page, url: str) -> Page:
     page.goto(f"{url}/durable/healthz")
-    page.add_script_tag(url="/durable/durable.js")
+    page.evaluate("import('/durable/durable.js')")
     return page
 
 
@@ -146,3 +147,13 @@ def test_a_refusal_ends_it_and_who_stops_is_told_nothing_more(page: Page, addres
     shop.gates[id].set()
     page.wait_for_timeout(300)
     assert page.evaluate("told") == []
+
+
+def test_the_page_that_the_documentation_shows_works_as_it_is(
+    page: Page, addresses: dict[str, str], complaints: list[str]
+) -> None:
+    (html,) = (block.text for block in blocks(ROOT / "docs" / "browser.md") if block.language == "html")
+    page.route("**/greeting", lambda route: route.fulfill(body=html, content_type="text/html"))
+    page.goto(addresses["django-asgi"] + "/greeting")
+    expect(page.locator("output")).to_have_text("hello Ann")
+    assert complaints == []
