@@ -24,7 +24,10 @@ def done(page: Page, number: int) -> None:
 
 
 def said(page: Page, words: str) -> None:
-    expect(page.get_by_role("status")).to_contain_text(re.compile(words), timeout=20_000)
+    """Wait for words in the status; looks at every frame, since they may be gone soon."""
+    page.wait_for_function(
+        "words => new RegExp(words).test(document.querySelector('[role=status]').textContent)", arg=words
+    )
 
 
 def workers(page: Page) -> list[str]:
