@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check format bench clean
+.PHONY: help setup demo dev test browser check format bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
@@ -20,6 +20,13 @@ dev: setup  ## Redis, two workers, the web application and Flower, until Ctrl-C
 # More at once than there are cores: half of what the tests do is wait for real processes.
 test: setup  ## the tests
 	@$(BIN)/python -m pytest tests -n 4 --dist loadfile --no-loadscope-reorder
+
+browser:  ## install Debian's Chromium, which the tests drive, where there is none
+	@for each in chromium chromium-browser google-chrome-stable google-chrome; do \
+	    command -v $$each && exit; \
+	done; \
+	test "$$(id -u)" = 0 && root= || root=sudo; \
+	$$root apt-get update -q && $$root apt-get install -q -y --no-install-recommends chromium
 
 check: setup  ## format, lint, types
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

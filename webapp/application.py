@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
 
-from webapp import orders, page, problems, renders, validation
+from durable_celery.web.flask import blueprint as api
+from webapp import killing, orders, page, problems, renders, validation
 from webapp.monitor import EXTENSION
 from workers import order, render
 
@@ -23,18 +24,20 @@ def create_app(durable: Durable | None = None) -> Flask:
     registered there, so `create_app(Durable.local())` is a whole application without Celery or Redis.
     """
     if durable is None:
-        from workers.app import durable  # noqa: PLC0415 - it reads the environment, so only when it is asked for
-    for functions in (render, order):
-        functions.register(durable)
-    app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = validation.MAX_BODY
-    app.extensions[EXTENSION] = durable
-    app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = True
-    problems.install(app)
-    for part in (health, page.blueprint, renders.blueprint, orders.blueprint):
-        app.register_blueprint(part)
-    return app
+        from workers import app  # noqa: PLC0415 - it reads the environment, so only when it is asked for
+
+        durable = app.durable
+    exposed = [render.register(durable), order.register(durable)]
+    web = Flask(__name__)
+    web.config["MAX_CONTENT_LENGTH"] = validation.MAX_BODY
+    web.extensions[EXTENSION] = durable
+    web.url_map.merge_slashes = False
+    web.url_map.strict_slashes = True
+    problems.install(web)
+    for part in (health, page.blueprint, killing.blueprint, renders.blueprint, orders.blueprint):
+        web.register_blueprint(part)
+    web.register_blueprint(api(durable, expose=exposed), url_prefix="/durable")
+    return web
 
 
 @health.get("/healthz")

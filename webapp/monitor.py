@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from flask import Response, current_app, jsonify
+from flask import Response, current_app, jsonify, url_for
 
 from durable_celery import ExecutionFailed, State, StoreUnavailable
 from webapp.problems import Problem, unknown_execution
@@ -65,6 +66,11 @@ def monitored(document: dict[str, Any]) -> Response:
     return answer
 
 
+def events_url(execution_id: str) -> str:
+    """Say where the events of an execution are: the API that is mounted beside these routes tells them."""
+    return f"{url_for('durable.executions')}/{quote(execution_id, safe='')}/events"
+
+
 def describe(
     handle: Handle[Any],
     record: Promise,
@@ -79,6 +85,7 @@ def describe(
         "state": str(record.state),
         "status": record.status,
         "worker": record.holder,
+        "attempt": record.attempt,
         "created_at": record.created_at,
         "progress": dict(progress),
         "steps": [_step(step) for step in steps],

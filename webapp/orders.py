@@ -63,7 +63,7 @@ def _document(handle: Handle[Any], record: Promise) -> dict[str, Any]:
     done = sum(step.state == "resolved" for step in steps)
     progress = {"done": done, "total": None, "note": "waiting for approval" if waiting else ""}
     decide_url = url_for("orders.decide", order_id=record.id) if waiting else None
-    links = {"self": _url(record.id), "approval": decide_url}
+    links = {"self": _url(record.id), "approval": decide_url, "events": monitor.events_url(record.id)}
     document = monitor.describe(handle, record, steps, progress, links)
     if record.status == "succeeded":
         document["result"] = handle.result(timeout=0)

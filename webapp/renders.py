@@ -53,7 +53,7 @@ def file(execution_id: str) -> Response:
 
 def _document(handle: Handle[Any], record: Promise) -> dict[str, Any]:
     steps = handle.steps()
-    links = {"self": _status_url(record.id), "file": None}
+    links = {"self": _status_url(record.id), "file": None, "events": monitor.events_url(record.id)}
     if record.status == "succeeded":
         links["file"] = url_for("renders.file", execution_id=record.id)
     document = monitor.describe(handle, record, steps, _progress(record, steps), links)

@@ -15,6 +15,8 @@ from durable_celery.dev import Program, Supervisor, free_port, log_has, redis_ur
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from webapp.killing import Control
+
 PROJECT = Path(__file__).resolve().parent.parent
 WORKERS = ("one", "two")
 #: From the start of the programs until all of them are ready.
@@ -45,18 +47,40 @@ class Stack:
         """Return the program behind a Celery host name: `one@here` is `worker one`."""
         return f"worker {hostname.partition('@')[0]}"
 
+    def kill_holder(self, holder: str) -> str:
+        """SIGKILL the main process of the worker that holds an execution, and return the program's name.
+
+        LookupError when it is not one that was started here; ValueError when it is no holder at all.
+        """
+        hostname, pid, _ = holder.rsplit(":", 2)
+        name = self.worker_of(hostname)
+        if self.supervisor.pid(name) != int(pid):
+            raise LookupError(name)
+        self.supervisor.kill(name)
+        return name
+
 
 @contextlib.contextmanager
-def running(folder: Path, *, redis_data: Path | None, step_seconds: float) -> Iterator[Stack]:
-    """Start everything with its files in `folder`, and stop it at the end of the block, whatever happens in it."""
+def running(
+    folder: Path,
+    *,
+    redis_data: Path | None,
+    step_seconds: float,
+    control: Control | None = None,
+    flower: bool = True,
+) -> Iterator[Stack]:
+    """Start everything with its files in `folder`, and stop it at the end of the block, whatever happens in it.
+
+    With a `control` the page has a button that kills workers; somebody has to start them again.
+    """
     with redis_url(redis_data) as redis, Supervisor() as supervisor:
-        web, flower = _port("WEB_PORT", 8000), _port("FLOWER_PORT", 5555)
+        web, flower_port = _port("WEB_PORT", 8000), _port("FLOWER_PORT", 5555)
         stack = Stack(
             supervisor=supervisor,
             folder=folder,
             redis=redis,
             web=f"http://127.0.0.1:{web}",
-            flower=f"http://127.0.0.1:{flower}",
+            flower=f"http://127.0.0.1:{flower_port}",
         )
         env = {
             "DURABLE_REDIS_URL": redis,
@@ -67,8 +91,12 @@ def running(folder: Path, *, redis_data: Path | None, step_seconds: float) -> It
             "WEB_PORT": str(web),
             "FLOWER_UNAUTHENTICATED_API": "true",
             "PYTHONUNBUFFERED": "1",
+            **(control.environment if control else {}),
         }
-        supervisor.start(*_programs(stack, env, flower), deadline=START_SECONDS)
+        programs = _programs(stack, env, flower_port)
+        supervisor.start(*(programs if flower else programs[:-1]), deadline=START_SECONDS)
+        if control:
+            control.serve(stack.kill_holder)
         yield stack
 
 

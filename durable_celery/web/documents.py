@@ -162,6 +162,7 @@ _SAID: dict[str, Said] = {
     "reject": Said(("token",), _SETTLED, _SETTLING, {"anyOf": [_TEXT, {"type": "null"}, {"type": "object"}]}),
     "healthy": Said((), _WELL),
     "ready": Said((), _WELL, (503,)),
+    "script": Said(("match",), {200: Answer("The script", _TEXT, media="text/javascript"), 304: _SAME}),
     "metrics": Said((), {200: Answer("Gauges for Prometheus", _TEXT, media="text/plain")}, (503,)),
 }
 

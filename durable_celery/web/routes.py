@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
 from durable_celery.errors.problem import Problem
-from durable_celery.web import acting, metrics, reading, settling, starting
+from durable_celery.web import acting, metrics, reading, script, settling, starting
 from durable_celery.web.answers import conditional, said
 from durable_celery.web.message import Call, Resp, Wait
 from durable_celery.web.openapi import document
@@ -76,9 +76,10 @@ ROUTES = (
     Route("GET", "/healthz", reading.healthy),
     Route("GET", "/readyz", reading.ready),
     Route("GET", "/metrics", metrics.metrics),
+    Route("GET", "/durable.js", script.script),
 )
 #: What the paths begin with; all below these belongs to the API.
-ROOTS = ("functions", "executions", "promises", "healthz", "readyz", "metrics", "openapi.json")
+ROOTS = ("functions", "executions", "promises", "healthz", "readyz", "metrics", "openapi.json", "durable.js")
 #: Adapters hand requests of any method in: what is not served is answered by the core.
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
 

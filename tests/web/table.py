@@ -605,6 +605,14 @@ SURROUNDINGS = [
     Row("metrics", "GET /metrics", 200, headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"}),
     Row("who may not see metrics", "GET /metrics", 403, "forbidden", sent={"headers": {"X-Who": "mallory"}}),
     Row(
+        "the script for browsers",
+        "GET /durable.js",
+        200,
+        said=...,  # type: ignore[arg-type]
+        headers={"content-type": "text/javascript; charset=utf-8", "cache-control": "public, max-age=3600"},
+    ),
+    Row("nothing below the script", "GET /durable.js/x", 404, "unknown-path"),
+    Row(
         "a method that is not taken",
         "DELETE /executions/{id}",
         405,

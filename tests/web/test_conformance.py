@@ -33,6 +33,9 @@ def test_every_framework_answers_as_the_table_says(web: Web, row: Row) -> None:
         assert answer.headers.get(name) == value, name
     if row.kind:
         problem(answer, row.status, row.kind)
+    if row.said is ...:
+        assert answer.content
+        return
     if not answer.content:
         assert "content-type" not in answer.headers or method == "HEAD"
         return
