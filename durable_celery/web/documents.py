@@ -163,7 +163,7 @@ _SAID: dict[str, Said] = {
     "healthy": Said((), _WELL),
     "ready": Said((), _WELL, (503,)),
     "script": Said(("match",), {200: Answer("The script", _TEXT, media="text/javascript"), 304: _SAME}),
-    "metrics": Said((), {200: Answer("Gauges for Prometheus", _TEXT, media="text/plain")}, (503,)),
+    "metrics": Said((), {200: Answer("Gauges for Prometheus", _TEXT, ("Cache-Control",), "text/plain")}, (503,)),
 }
 
 

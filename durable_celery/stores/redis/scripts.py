@@ -16,8 +16,8 @@ from importlib.resources import files
 
 _SIGNATURE = re.compile(r"^local ([\w, ]+) = unpack\(ARGV, 1, (\d+)\)", re.MULTILINE)
 _RULES = ("base", "counting", "waiting", "tending", "objects", "settling", "leasing", "creating", "cancelling")
-#: Who only looks needs the clock and no more; Redis builds the rules anew with every call.
-_LOOKING = {"read": 1, "search": 1}
+#: Who only looks needs few of the rules; Redis builds all that a script has anew with every call.
+_LOOKING = {"read": 2, "search": 1, "census": 1}
 
 Argument = str | int
 
