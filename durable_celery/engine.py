@@ -159,7 +159,16 @@ class Engine:
             raise interrupted.error from None
         except LeaseLost:
             logger.info("%s is no longer held here; nothing more is written", claimed.promise.id)
+            self._give_back(attempt)
             return Left(Departure.LOST, claimed.promise)
+
+    def _give_back(self, attempt: Attempt) -> None:
+        """Let it be replayed at once when it is held here still in the eyes of a store that lost its tail."""
+        if attempt.fence.rolled_back:
+            try:
+                self._publish(self.store.release(attempt.hold))
+            except LeaseLost:
+                pass  # the claim itself was lost
 
     def _perform(self, attempt: Attempt, claimed: Claimed) -> Outcome:
         """The outcome of the body, after as many tries as its policy gives a body that only computes."""

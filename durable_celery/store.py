@@ -175,6 +175,10 @@ class Sweep:
 class Store(Tending, Looking, Protocol):
     """Everything the engine and the doors ask of a store."""
 
+    @property
+    def rollbacks(self) -> int:
+        """How often this process found the store behind what it had seen: what an attempt holds from before is void."""
+
     def check(self) -> None:
         """Refuse a store that could lose promises: StoreMisconfigured says which setting to change."""
 

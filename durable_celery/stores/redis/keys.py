@@ -19,6 +19,8 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 | `tend`           | zset   | id of a task child to when it is looked at       | permanent             |
 | `x`              | zset   | root execution to when it was created; those     | permanent             |
 |                  |        | whose record is gone are left until they are met |                       |
+| `seq`            | string | how many writing scripts have run; a client that | permanent             |
+|                  |        | saw more knows that the store lost its tail      |                       |
 | `workers`        | zset   | node to when it was last seen                    | permanent             |
 | `clock`          | string | for tests only: milliseconds to add, or `@<now>` | tests                 |
 
@@ -81,7 +83,7 @@ FIELDS: Final = {
 #: in that it is in its mailbox.
 INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch", "in")
 #: Keys without a lifetime, beside what belongs to a pending promise.
-PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "x", "workers", "clock")
+PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "x", "seq", "workers", "clock")
 
 
 def prefix(name: str, partition: int) -> str:

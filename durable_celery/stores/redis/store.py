@@ -11,6 +11,7 @@ import redis
 from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound, StoreMisconfigured
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, Promise, State
+from durable_celery.settings import Durability
 from durable_celery.store import (
     MAX_BACKOFF_MS,
     Await,
@@ -31,10 +32,11 @@ from durable_celery.store import (
 )
 from durable_celery.stores.guards import check_groups, check_settleable
 from durable_celery.stores.redis import checks, records, scripts
-from durable_celery.stores.redis.connection import Connection, connect
+from durable_celery.stores.redis.connection import Connection, connect, timeout_of
 from durable_celery.stores.redis.keys import prefix
 from durable_celery.stores.redis.looking import RedisLooking
 from durable_celery.stores.redis.presence import RedisPresence
+from durable_celery.stores.redis.tide import Tide
 from durable_celery.stores.redis.watch import Watcher
 from durable_celery.tending import Tended
 
@@ -47,6 +49,7 @@ class RedisStore(RedisLooking):
 
     `server` is a URL or a client made with `decode_responses=True`; `patience`
     bounds every call in seconds, None waits for as long as Redis is away.
+    `durability` is "relaxed" or "strict", see docs/durability.md.
     """
 
     def __init__(
@@ -55,26 +58,34 @@ class RedisStore(RedisLooking):
         *,
         key_prefix: str = "dc",
         patience: float | None = DEFAULT_PATIENCE_S,
+        durability: Durability | str = Durability.RELAXED,
+        tide: Tide | None = None,
     ) -> None:
         self.server = server
         self.key_prefix = key_prefix
-        timeout_s = 5.0 if patience is None else max(patience, 0.1)
-        client = connect(server, timeout_s=timeout_s) if isinstance(server, str) else server
+        self.durability = Durability(durability)
+        client = connect(server, timeout_s=timeout_of(patience)) if isinstance(server, str) else server
         if not client.get_encoder().decode_responses:
             raise StoreMisconfigured("RedisStore needs a client made with decode_responses=True, or a URL")
-        self.connection = Connection(client, patience)
+        self.connection = Connection(client, patience, self.durability, tide)
         self.prefix = prefix(key_prefix, 0)
         self._watcher = Watcher(client, self.prefix)
 
     def __repr__(self) -> str:
         return f"RedisStore({self.prefix!r})"
 
-    def patient(self, patience: float | None) -> RedisStore:
+    @property
+    def rollbacks(self) -> int:
+        return self.connection.tide.rollbacks
+
+    def patient(self, patience: float | None, durability: Durability | None = None) -> RedisStore:
         """The same store through connections of its own, with another bound on every call."""
-        return RedisStore(self.server, key_prefix=self.key_prefix, patience=patience)
+        durability, tide = durability or self.durability, self.connection.tide
+        return RedisStore(self.server, key_prefix=self.key_prefix, patience=patience, durability=durability, tide=tide)
 
     def check(self) -> None:
-        self.connection.patiently(lambda: checks.check(self.connection.client, self.key_prefix))
+        client, seq = self.connection.client, f"{self.prefix}seq"
+        self.connection.patiently(lambda: checks.check(client, self.key_prefix, self.durability, seq))
 
     def create(self, new: NewPromise, *, strict: bool = False, journal: Sequence[tuple[str, str]] = ()) -> Created:
         status, record = self._run(
