@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from durable_celery import StoreUnavailable
+from durable_celery.dev.child import wait_until
 from durable_celery.dev.server import EmbeddedRedis
 from durable_celery.errors import NotOnDisk, StoreMisconfigured
 from durable_celery.settings import Durability, Settings
@@ -189,3 +191,19 @@ class TestWaiting:
 
         with pytest.raises(StoreMisconfigured, match="appendonly yes"):
             store.checkpoint(held.hold, 1, [("2", "two")])
+
+    def test_a_failover_while_it_waits_is_waited_out(self, store: RedisStore) -> None:
+        configure(store, appendfsync="no")
+        patient, client = store.patient(20), store.connection.client
+        created: list[bool] = []
+        waiting = threading.Thread(target=lambda: created.append(patient.create(execution("order-1")).fresh))
+        waiting.start()
+        wait_until(lambda: client.info("clients")["blocked_clients"], 10)
+
+        client.replicaof("127.0.0.1", "1")
+        configure(store, appendfsync="always")
+        client.replicaof("NO", "ONE")
+        waiting.join(10)
+
+        assert created == [True]
+        patient.close()

@@ -95,6 +95,8 @@ def _absent(error: exceptions.ResponseError) -> bool:
 
 
 def _refused(error: exceptions.ResponseError) -> Exception:
+    if "replica" in str(error):  # it has just become one, before or while it waited
+        return exceptions.ReadOnlyError(str(error))
     if "appendonly is disabled" in str(error):
         return StoreMisconfigured(
             "durable_durability is 'strict', and this Redis has no append-only file: "
