@@ -10,7 +10,10 @@ from typing import Any
 
 import redis
 
+from durable_celery import StoreFull
 from durable_celery.dev import EmbeddedRedis
+from durable_celery.newpromise import NewPromise
+from durable_celery.stores import RedisStore
 from tests.redis_chaos.workload import Workload
 
 Fault = Callable[[EmbeddedRedis, Workload, random.Random], None]
@@ -42,16 +45,17 @@ def flush_scripts(server: EmbeddedRedis, load: Workload, chance: random.Random) 
 
 
 def fill_memory(server: EmbeddedRedis, load: Workload, chance: random.Random) -> None:
-    """No memory is left for a while."""
-    client = client_of(server)
-    refused = load.ledger.refused
+    """No memory is left for a while, and whoever starts something is told so."""
+    client, hasty = client_of(server), RedisStore(server.url, patience=0.1)
     client.config_set("maxmemory", 1)
-    until = time.monotonic() + PATIENCE_IS_OVER_S
-    while load.ledger.refused == refused and time.monotonic() < until:
-        time.sleep(0.02)
+    try:
+        hasty.create(NewPromise(id="one too many", function="whole"))
+        load.errors.append("a full Redis accepted an execution")
+    except StoreFull:
+        load.ledger.refused += 1
+    time.sleep(chance.uniform(0, 0.5))
     client.config_set("maxmemory", 0)
-    if load.ledger.refused == refused:
-        load.errors.append("a full Redis refused nothing")
+    hasty.close()
 
 
 def fail_over(server: EmbeddedRedis, load: Workload, chance: random.Random) -> None:
@@ -64,8 +68,6 @@ def fail_over(server: EmbeddedRedis, load: Workload, chance: random.Random) -> N
     client.config_set("replica-serve-stale-data", "yes")
 
 
-#: Longer than the client's patience.
-PATIENCE_IS_OVER_S = 5.0
 #: None of these may lose anything that was acknowledged, with `appendfsync always`.
 HARMLESS: tuple[Fault, ...] = (kill, kill_while_rewriting, flush_scripts, fail_over, fill_memory)
 
