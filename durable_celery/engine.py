@@ -33,7 +33,7 @@ from durable_celery.promise import Outcome, Promise, State
 from durable_celery.registry import Registered, Registry, check_arguments
 from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.settings import DEFAULT_MAX_ENTRIES
-from durable_celery.store import Claimed, Ready, Refused, Store
+from durable_celery.store import Claimed, Ready, Refusal, Refused, Store
 
 logger = logging.getLogger("durable_celery")
 Publish = Callable[[Sequence[Ready]], None]
@@ -259,6 +259,11 @@ class Engine:
 
 def _refused(refused: Refused) -> Left:
     promise = refused.promise
+    if refused.why is Refusal.NEWER:
+        logger.warning(
+            "%s was written by a newer release of durable_celery; it is left to workers that have it",
+            promise.id if promise is not None else "?",
+        )
     if promise is not None and promise.state.settled:
         return Left(Departure.SETTLED, promise, Outcome(promise.state, promise.value))
     return Left(Departure.REFUSED, promise)

@@ -76,6 +76,7 @@ FIELDS: Final = {
     "object": "ob",
     "access": "ac",
     "held": "ho",
+    "format": "jf",
 }
 #: Used by the scripts only: bo how often it was published or looked at, g<n> what group n still waits for,
 #: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from durable_celery.journal import FORMAT
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Access, Phase, Promise, State
 from durable_celery.store import Ready
@@ -79,6 +80,7 @@ def fields(new: NewPromise) -> list[str | int]:
         "object": new.object,
         "access": new.access.value,
         "held": new.held,
+        "format": FORMAT if FORMAT > 1 else "",
     }
     flat: list[str | int] = []
     for name, value in wanted.items():

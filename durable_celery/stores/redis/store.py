@@ -9,6 +9,7 @@ from typing import Any
 import redis
 
 from durable_celery.errors import IdConflict, LeaseLost, NotExternal, PromiseNotFound, StoreMisconfigured
+from durable_celery.journal import FORMAT
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.settings import Durability
@@ -102,7 +103,8 @@ class RedisStore(RedisLooking):
         return Created(Creation(status), records.promise(new.id, record))
 
     def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
-        answer = self._run("claim", id=promise_id, worker=worker, nonce=secrets.token_hex(6), lease_ms=lease_ms)
+        said: dict[str, str | int] = {"id": promise_id, "worker": worker, "lease_ms": lease_ms, "format": FORMAT}
+        answer = self._run("claim", nonce=secrets.token_hex(6), **said)
         if answer[0] != "OK":
             found = records.promise(promise_id, answer[1]) if len(answer) > 1 else None
             return Refused(Refusal(answer[0]), found)
