@@ -103,8 +103,8 @@ class RedisStore(RedisLooking):
         return Created(Creation(status), records.promise(new.id, record))
 
     def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
-        said: dict[str, str | int] = {"id": promise_id, "worker": worker, "lease_ms": lease_ms, "format": FORMAT}
-        answer = self._run("claim", nonce=secrets.token_hex(6), **said)
+        nonce = secrets.token_hex(6)
+        answer = self._run("claim", id=promise_id, worker=worker, nonce=nonce, lease_ms=lease_ms, format=FORMAT)
         if answer[0] != "OK":
             found = records.promise(promise_id, answer[1]) if len(answer) > 1 else None
             return Refused(Refusal(answer[0]), found)
