@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import signal
 import threading
@@ -15,7 +16,8 @@ from typing import Any, Self
 
 from durable_celery import Handle
 from durable_celery.dev import EmbeddedRedis
-from tests.acceptance.workers.fleet import Fleet, Worker
+from tests.acceptance.workers.fleet import ROOT, Fleet, Worker
+from tests.acceptance.workers.proj import errand_2
 from tests.acceptance.workers.waiting import wait_until
 
 #: A worker that was told to stop is gone within so many seconds.
@@ -48,6 +50,7 @@ class Load:
         self._fleet = fleet
         self._at_once = at_once
         self._over = threading.Event()
+        self._number = itertools.count()
         self._thread = threading.Thread(target=self._go, daemon=True)
 
     def __enter__(self) -> Self:
@@ -64,7 +67,7 @@ class Load:
         while not self._over.is_set():
             running = [handle for handle in running if not handle.done()]
             for _ in range(self._at_once - len(running)):
-                running.append(self._start(len(self.handles)))
+                running.append(self._start(next(self._number)))
             self._over.wait(0.05)
 
     def _start(self, number: int) -> Handle[Any]:
@@ -98,6 +101,26 @@ def rolled(fleet: Fleet, pool: str, stops: int, seed: int) -> Report:
             time.sleep(chance.uniform(0, 0.3))
             _stop(worker, report)
             worker.again().ready()
+    judge(fleet, load.handles, report)
+    return report
+
+
+def upgraded(fleet: Fleet, old: Path = ROOT) -> Report:
+    """Two workers of the old version, one of them replaced by a new one while both are at work, then the other.
+
+    The new one also has another version of a function, of which executions are begun while the old one is there.
+    """
+    report, name = Report(), "errand"
+    one, two = fleet.start("one", "two", pool="prefork", concurrency=2, root=old, env={"PYTHONPATH": str(old)})
+    new = fleet.durable.register(errand_2, name=name, version=2)
+    with Load(fleet, 8) as load:
+        _busy(fleet, one)
+        _stop(one, report)
+        one.root, one.env = ROOT, {**one.env, "PYTHONPATH": str(ROOT), "NEWER": "1"}
+        one.again().ready()
+        load.handles += [new.run(f"n{number}", _STEP_S) for number in range(6)]
+        _busy(fleet, two)
+        _stop(two, report)
     judge(fleet, load.handles, report)
     return report
 
