@@ -18,7 +18,7 @@ from durable_celery.stores import RedisStore
 from durable_celery.stores.redis import disk
 from tests.contract.stories import DONE, LEASE, MAX, begin, child, claim, every, execution, external, on, settle, spawn
 
-PATIENCE = 0.4
+PATIENCE = 0.25
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def main() -> int:
     asked = argparse.ArgumentParser(prog="python -m tests.rolling")
     asked.add_argument("--stops", type=int, default=10)
     asked.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    asked.add_argument("--pools", nargs="+", default=list(CONCURRENCY))
+    asked.add_argument("--pools", nargs="*", default=list(CONCURRENCY))
     asked.add_argument("--old", help="a commit: its workers are replaced by those of this tree under load")
     said = asked.parse_args()
     print(f"seed {said.seed}", flush=True)

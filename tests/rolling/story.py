@@ -37,7 +37,7 @@ class Report:
 
     def told(self) -> str:
         return (
-            f"{len(self.gone_after_s)} times SIGTERM, gone after {max(self.gone_after_s):.1f} s at most; "
+            f"{len(self.gone_after_s)} times SIGTERM, gone after {max(self.gone_after_s, default=0):.1f} s at most; "
             f"{self.executions} executions, {self.steps} steps; broken laws: {len(self.broken)}"
         )
 
