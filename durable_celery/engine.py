@@ -33,7 +33,7 @@ from durable_celery.promise import Outcome, Promise, State
 from durable_celery.registry import Registered, Registry, check_arguments
 from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.settings import DEFAULT_MAX_ENTRIES
-from durable_celery.store import Claimed, Ready, Refused, Store
+from durable_celery.store import Claimed, Ready, Refusal, Refused, Store
 
 logger = logging.getLogger("durable_celery")
 Publish = Callable[[Sequence[Ready]], None]
@@ -162,7 +162,16 @@ class Engine:
             raise interrupted.error from None
         except LeaseLost:
             logger.info("%s is no longer held here; nothing more is written", claimed.promise.id)
+            self._give_back(attempt)
             return Left(Departure.LOST, claimed.promise)
+
+    def _give_back(self, attempt: Attempt) -> None:
+        """Let it be replayed at once when it is held here still in the eyes of a store that lost its tail."""
+        if attempt.fence.rolled_back:
+            try:
+                self._publish(self.store.release(attempt.hold))
+            except LeaseLost:
+                pass  # the claim itself was lost
 
     def _perform(self, attempt: Attempt, claimed: Claimed) -> Outcome:
         """The outcome of the body, after as many tries as its policy gives a body that only computes."""
@@ -254,6 +263,11 @@ class Engine:
 
 def _refused(refused: Refused) -> Left:
     promise = refused.promise
+    if refused.why is Refusal.NEWER:
+        logger.warning(
+            "%s was written by a newer release of durable_celery; it is left to workers that have it",
+            promise.id if promise is not None else "?",
+        )
     if promise is not None and promise.state.settled:
         return Left(Departure.SETTLED, promise, Outcome(promise.state, promise.value))
     return Left(Departure.REFUSED, promise)

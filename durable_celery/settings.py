@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from durable_celery.codec import DEFAULT_MAX_PAYLOAD
@@ -17,12 +18,20 @@ SHORTEST_LEASE_MS = 300
 DEFAULT_MAX_ENTRIES = 10_000
 
 
+class Durability(StrEnum):
+    """What may be lost of what was acknowledged: nothing, or the tail when Redis' machine goes down."""
+
+    STRICT = "strict"
+    RELAXED = "relaxed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What `durable_*` settings mean inside; durations are milliseconds here and seconds there."""
 
     store_url: str | None = None
     key_prefix: str = "dc"
+    durability: Durability = Durability.RELAXED
     lease_ms: int = 10_000
     retention_ms: int = DEFAULT_RETENTION_MS
     #: None: as long as the retention of each execution.
@@ -42,6 +51,7 @@ class Settings:
         settings = cls(
             store_url=_said(conf, "durable_store_url", None),
             key_prefix=str(_said(conf, "durable_key_prefix", defaults.key_prefix)),
+            durability=_durability(_said(conf, "durable_durability", defaults.durability)),
             lease_ms=_ms(conf, "durable_lease", defaults.lease_ms),
             retention_ms=_ms(conf, "durable_retention", defaults.retention_ms),
             tombstones_ms=_ms_or_none(conf, "durable_tombstones"),
@@ -75,6 +85,13 @@ def _said(conf: Mapping[str, Any], key: str, default: Any) -> Any:
         if value is not None:
             return value
     return default
+
+
+def _durability(said: Any) -> Durability:
+    try:
+        return Durability(str(said).lower())
+    except ValueError:
+        raise StoreMisconfigured(f"durable_durability is 'strict' or 'relaxed', not {said!r}") from None
 
 
 def _ms(conf: Mapping[str, Any], key: str, default_ms: int) -> int:

@@ -154,6 +154,10 @@ class StoreUnavailable(DurableError, ConnectionError):
     """Raised when the store did not answer within the time allowed for a call."""
 
 
+class NotOnDisk(StoreUnavailable):
+    """Raised with `strict` durability when a write was made and Redis did not confirm in time that its disk has it."""
+
+
 class StoreMisconfigured(DurableError):
     """Raised when the store is set up so that it could lose promises, or is not set up at all."""
 
