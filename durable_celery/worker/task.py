@@ -13,7 +13,7 @@ from durable_celery import ids
 from durable_celery.engine import Departure, Left
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.store import GRACE_MS
-from durable_celery.worker import envelope
+from durable_celery.worker import envelope, strategy
 from durable_celery.worker import options as asked
 from durable_celery.worker.publisher import HINT
 
@@ -46,6 +46,7 @@ class DurableTask(Base):
     ignore_result = False
     serializer = "json"
     Request = "durable_celery.worker.request:DurableRequest"
+    Strategy = strategy.PATH
     binding: Binding
     function = ""
     version = 1
@@ -90,7 +91,7 @@ class DurableTask(Base):
                 f"{self.function!r} is durable: start it with .run(id, …), .call(id, …) or .delay(…); "
                 "its plain function is .fn"
             )
-        left = self._attempt(request.id)
+        left = self._attempt(ids.check_any(request.id))
         if left.departure is Departure.REFUSED and left.promise is None and not request.get(HINT):
             self._accept(request, args, kwargs)
             left = self._attempt(request.id)
@@ -111,8 +112,8 @@ class DurableTask(Base):
 
     def _accept(self, request: Any, args: Any, kwargs: Any) -> None:
         """Record a call that came as a plain message; what it did wrong is the task's failure."""
-        promise_id, options = ids.check_any(request.id), {"queue": envelope.queue_of(request)}
-        self.binding.record(self, promise_id, args, kwargs, options, envelope.of_request(self, request))
+        options = {"queue": envelope.queue_of(request)}
+        self.binding.record(self, request.id, args, kwargs, options, envelope.of_request(self, request))
 
     def _started(self, promise: Promise) -> None:
         meta = {"pid": self.binding.pid, "hostname": self.request.hostname, "attempt": promise.attempt}

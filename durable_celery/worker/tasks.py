@@ -21,7 +21,7 @@ from durable_celery.promise import Outcome, Promise, State
 from durable_celery.settings import Settings
 from durable_celery.storage import Storage
 from durable_celery.store import Ready, Store
-from durable_celery.worker import canvas
+from durable_celery.worker import canvas, strategy
 from durable_celery.worker.task import DurableTask
 
 logger = logging.getLogger("durable_celery")
@@ -164,7 +164,8 @@ class CeleryTasks:
             self.settle(self._open_store(None), child, outcome)
 
         for name, function in ((SETTLE, settle), (SETTLE_ERROR, settle_error)):
-            self.app.task(name=name, shared=False, ignore_result=True, serializer="json", acks_late=False)(function)
+            said: dict[str, Any] = {"serializer": "json", "acks_late": False, "Strategy": strategy.PATH}
+            self.app.task(name=name, shared=False, ignore_result=True, **said)(function)
 
     def _callbacks(self, child_id: str, queue: str) -> tuple[Any, Any]:
         if self._eager:
