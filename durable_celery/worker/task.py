@@ -11,6 +11,7 @@ from celery.result import AsyncResult
 
 from durable_celery import ids
 from durable_celery.engine import Departure, Left
+from durable_celery.errors import ExecutionFailed, PayloadUnreadable
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.store import GRACE_MS
 from durable_celery.worker import envelope, strategy
@@ -25,6 +26,8 @@ logger = logging.getLogger("durable_celery")
 #: What `AsyncResult(id).state` says while nobody needs to work on an execution.
 SUSPENDED = "SUSPENDED"
 PARKED = "PARKED"
+#: What Celery is told instead of a result that is kept encrypted.
+ENCRYPTED = {"durable": "encrypted"}
 
 
 if TYPE_CHECKING:
@@ -150,7 +153,20 @@ class DurableTask(Base):
             )
             self._mirrored(promise.id, request)
             raise Ignore(State.CANCELED.value)
-        return self.binding.codec.unwrap(outcome, promise.id)
+        return self._shown(promise, outcome, request)
+
+    def _shown(self, promise: Promise, outcome: Outcome, request: Any) -> Any:
+        """What Celery keeps of an outcome: all of it, unless it is encrypted and no canvas needs it."""
+        codec = self.binding.codec
+        try:
+            if not codec.seal.hides or envelope.has_canvas(request) or outcome.state is State.TIMEDOUT:
+                return codec.unwrap(outcome, promise.id)
+        except PayloadUnreadable as error:
+            logger.error("the outcome of %s is not shown to Celery now, it will be: %s", promise.id, error)
+            raise Ignore(promise.state.value) from None
+        if outcome.resolved:
+            return dict(ENCRYPTED)
+        raise ExecutionFailed("encrypted", f"durable.get({promise.id!r}).result() raises what it failed with")
 
     def _being_told(self, promise: Promise) -> bool:
         """Whether another process has only just settled it, and is handing over its outcome at this moment.
