@@ -56,6 +56,8 @@ class RedisStore(RedisLooking):
         key_prefix: str = "dc",
         patience: float | None = DEFAULT_PATIENCE_S,
     ) -> None:
+        if {"{", "}"} & set(key_prefix):
+            raise StoreMisconfigured(f"the key prefix {key_prefix!r} must not hold braces: they mark the hash tag")
         self.server = server
         self.key_prefix = key_prefix
         timeout_s = 5.0 if patience is None else max(patience, 0.1)
