@@ -62,9 +62,9 @@ def judge(said: dict[str, Any], packages: dict[str, str]) -> tuple[int, list[str
     if "failed" in said:
         return NOT_AUDITED, [said["failed"]]
     vulnerable = [
-        f"{each['name']} {each['version']}: {vulnerability['id']}, mended in {vulnerability['fix_versions'] or 'nothing'}"
+        f"{each['name']} {each['version']}: {known['id']}, mended in {known['fix_versions'] or 'nothing'}"
         for each in said["dependencies"]
-        for vulnerability in each.get("vulns", ())
+        for known in each.get("vulns", ())
     ]
     if vulnerable:
         return FOUND, vulnerable

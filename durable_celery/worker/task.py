@@ -153,9 +153,9 @@ class DurableTask(Base):
             )
             self._mirrored(promise.id, request)
             raise Ignore(State.CANCELED.value)
-        return self._shown(promise, outcome, request)
+        return self._for_celery(promise, outcome, request)
 
-    def _shown(self, promise: Promise, outcome: Outcome, request: Any) -> Any:
+    def _for_celery(self, promise: Promise, outcome: Outcome, request: Any) -> Any:
         """What Celery keeps of an outcome: all of it, unless it is encrypted and no canvas needs it."""
         codec = self.binding.codec
         try:

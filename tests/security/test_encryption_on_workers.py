@@ -1,4 +1,4 @@
-"""With keys set, real workers show no payload to anybody: not to Redis, the broker, the result backend, monitors, logs."""
+"""With keys set, real workers show payloads to nobody: not Redis, the broker, the result backend, monitors, logs."""
 
 from __future__ import annotations
 
