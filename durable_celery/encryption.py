@@ -23,9 +23,9 @@ class EncryptedCodec(Codec):
     """Closes every payload with the first key, and opens what any of them closed.
 
     Keys are Fernet's, as `cryptography.fernet.Fernet.generate_key()` makes them.
-    `digest_key` (by default the last of `keys`) is what arguments are compared
-    with; it does not change with the others. `accept_plain` also reads what was
-    stored before there were keys: for the time of the change only.
+    `digest_key` (by default the last of `keys`) is what digests of arguments are
+    made with: keep it when the others change, or the same call under the same id is
+    an IdConflict. `accept_plain` also reads what was stored before there were keys.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -142,16 +143,27 @@ def codec_of(*keys: str, **said: Any) -> EncryptedCodec:
 
 
 def test_keys_change_while_everything_runs(opened: Opened) -> None:
-    assert opened(OLD).register(double).call("rotated-1", WORD) == WORD * 2
+    """The steps of docs/security.md, with a process of the step before beside one of the next."""
+    steps = [
+        opened(OLD),
+        opened(OLD, NEW, digest_key=OLD),
+        opened(NEW, OLD, digest_key=OLD),
+        opened(NEW, digest_key=OLD),
+    ]
+    functions = [each.register(double) for each in steps]
+    for number, (before, after) in enumerate(itertools.pairwise(functions)):
+        for first, second in ((before, after), (after, before)):
+            id = f"rotated-{number}-{first is before}"
+            assert first.call(id, WORD) == second.call(id, WORD) == WORD * 2, "each reads it, and it is the same call"
 
-    both = opened(NEW, OLD).register(double)
-    assert both.call("rotated-1", WORD) == WORD * 2, "an old text is read, and the same call is the same"
-    assert both.call("rotated-2", WORD) == WORD * 2
-
-    alone = opened(NEW, digest_key=OLD).register(double)
-    assert alone.call("rotated-2", WORD) == WORD * 2
+    functions[0].call("rotated-too-early", WORD)
     with pytest.raises(PayloadUnreadable, match="add that key to the end of durable_encryption_keys"):
-        alone.call("rotated-1", WORD)
+        functions[-1].call("rotated-too-early", WORD)
+
+
+def test_of_two_keys_without_more_said_the_older_one_compares(opened: Opened) -> None:
+    assert opened(OLD).register(double).call("same-2", WORD) == WORD * 2
+    assert opened(NEW, OLD).register(double).call("same-2", WORD) == WORD * 2
 
 
 def test_a_text_is_closed_again_with_the_newest_key() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
+from durable_celery import PromiseNotFound
 from durable_celery.worker.tasks import SETTLE, SETTLE_ERROR
 from tests.acceptance.workers.fleet import Fleet, FleetMaker
 from tests.acceptance.workers.waiting import wait_until
@@ -117,6 +118,20 @@ def test_a_pickle_under_another_name_is_not_read_either(fleet: Fleet, attacker: 
         publish(attacker, body, serializer="raw", content_type=content_type, content_encoding=encoding)
     settled_down(fleet)
     assert [number for number in range(len(NAMES)) if canary.sings(f"named-{number}")] == []
+
+
+def test_messages_of_the_old_protocol_have_their_type_looked_at_too(fleet: Fleet, attacker: Celery) -> None:
+    """Celery decodes them to see whom they are for; what is no JSON is not executed by us all the same."""
+    before = refusals(fleet)
+    with attacker.connection_for_write() as connection, connection.Producer() as producer:
+        for serializer in ("json", "yaml"):
+            said = {"task": "echo", "id": f"old-{serializer}", "args": [serializer], "kwargs": {}}
+            producer.publish(said, routing_key="celery", serializer=serializer)
+    settled_down(fleet)
+    assert fleet.durable.get("old-json").result(WAIT_S) == "json"
+    assert refusals(fleet) == before + 1
+    with pytest.raises(PromiseNotFound):
+        fleet.durable.get("old-yaml")
 
 
 HOSTILE: list[dict[str, Any]] = [
