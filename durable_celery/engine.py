@@ -219,10 +219,10 @@ class Engine:
             return self.codec.failure(error), error, NEVER
 
     def _call(self, attempt: Attempt, entry: Registered, promise: Promise) -> Any:
-        args, kwargs = self.codec.decode(promise.args)
+        args, kwargs = attempt.codec.decode(promise.args)
         check_arguments(entry, tuple(args), kwargs)
         context = Context if entry.handler is None else entry.handler.context
-        ctx = context(attempt, self._info(promise))
+        ctx = context(attempt, _info(promise, attempt.codec))
         value = self.registry.around.perform(lambda: perform(ctx, entry.fn, args, kwargs))
         attempt.check_open()
         attempt.journal.check_passed(f"the end of {promise.function!r}")
@@ -232,24 +232,6 @@ class Engine:
         attempt.fence.say(settling=True)
         self._publish(attempt.fence.fulfil(outcome, attempt.state.unwritten()))
         return Left(Departure.SETTLED, claimed.promise, outcome)
-
-    def _info(self, promise: Promise) -> Info:
-        return Info(
-            id=promise.id,
-            function=promise.function,
-            version=promise.version,
-            attempt=promise.attempt,
-            tree=promise.tree,
-            tags=self.codec.decode(promise.tags) or {},
-            created_at=promise.created_at,
-            deadline_at=promise.deadline_at,
-            mirror=promise.mirror,
-            queue=promise.queue,
-            object=promise.object,
-            access=promise.access,
-            held=promise.held,
-            args=promise.args,
-        )
 
     def _publish(self, ready: Sequence[Ready]) -> None:
         """Hint that executions are ready. A failure costs time only: the sweep hints again."""
@@ -271,3 +253,22 @@ def _refused(refused: Refused) -> Left:
     if promise is not None and promise.state.settled:
         return Left(Departure.SETTLED, promise, Outcome(promise.state, promise.value))
     return Left(Departure.REFUSED, promise)
+
+
+def _info(promise: Promise, codec: Codec) -> Info:
+    return Info(
+        id=promise.id,
+        function=promise.function,
+        version=promise.version,
+        attempt=promise.attempt,
+        tree=promise.tree,
+        tags=codec.decode(promise.tags) or {},
+        created_at=promise.created_at,
+        deadline_at=promise.deadline_at,
+        mirror=promise.mirror,
+        queue=promise.queue,
+        object=promise.object,
+        access=promise.access,
+        held=promise.held,
+        args=promise.args,
+    )

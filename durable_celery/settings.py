@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -29,7 +29,8 @@ class Durability(StrEnum):
 class Settings:
     """What `durable_*` settings mean inside; durations are milliseconds here and seconds there."""
 
-    store_url: str | None = None
+    #: It may hold a password, so nothing prints it.
+    store_url: str | None = field(default=None, repr=False)
     key_prefix: str = "dc"
     durability: Durability = Durability.RELAXED
     lease_ms: int = 10_000
@@ -43,6 +44,9 @@ class Settings:
     max_payload: int = DEFAULT_MAX_PAYLOAD
     store_timeout_s: float = 2.0
     lost_after_ms: int = 3600 * 1000
+    encryption_keys: tuple[str, ...] = field(default=(), repr=False)
+    encryption_digest_key: str | None = field(default=None, repr=False)
+    encryption_accept_plain: bool = False
 
     @classmethod
     def read(cls, conf: Mapping[str, Any]) -> Settings:
@@ -62,6 +66,9 @@ class Settings:
             max_payload=int(_said(conf, "durable_max_payload", defaults.max_payload)),
             lost_after_ms=_ms(conf, "durable_lost_after", defaults.lost_after_ms),
             store_timeout_s=float(_said(conf, "durable_store_timeout", defaults.store_timeout_s)),
+            encryption_keys=_listed(_said(conf, "durable_encryption_keys", ())),
+            encryption_digest_key=_said(conf, "durable_encryption_digest_key", None),
+            encryption_accept_plain=bool(_said(conf, "durable_encryption_accept_plain", False)),
         )
         if settings.lease_ms < SHORTEST_LEASE_MS:
             raise StoreMisconfigured(
@@ -92,6 +99,12 @@ def _durability(said: Any) -> Durability:
         return Durability(str(said).lower())
     except ValueError:
         raise StoreMisconfigured(f"durable_durability is 'strict' or 'relaxed', not {said!r}") from None
+
+
+def _listed(said: Any) -> tuple[str, ...]:
+    """Several words, also as one text with commas between them, as environment variables have it."""
+    parts = said.split(",") if isinstance(said, str) else said
+    return tuple(str(part).strip() for part in parts if part)
 
 
 def _ms(conf: Mapping[str, Any], key: str, default_ms: int) -> int:

@@ -58,6 +58,9 @@ from durable_celery.errors.values import (
 from durable_celery.errors.values import (
     InvalidValue as InvalidValue,
 )
+from durable_celery.errors.values import (
+    PayloadUnreadable as PayloadUnreadable,
+)
 
 
 class InvalidId(DurableError, ValueError):

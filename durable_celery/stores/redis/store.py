@@ -71,6 +71,8 @@ class RedisStore(RedisLooking):
         durability: Durability | str = Durability.RELAXED,
         tide: Tide | None = None,
     ) -> None:
+        if {"{", "}"} & set(key_prefix):
+            raise StoreMisconfigured(f"the key prefix {key_prefix!r} must not hold braces: they mark the hash tag")
         self.server = server
         self.key_prefix = key_prefix
         self.durability = Durability(durability)
