@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test browser check format bench clean
+.PHONY: help setup demo dev test browser check format bench audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
@@ -36,6 +36,9 @@ format: setup  ## put the code into its format
 
 bench: setup  ## the benchmarks
 	@set -e; for each in benchmarks/[a-z]*.py; do echo "== $$each"; $(BIN)/python $$each; done
+
+audit: setup  ## the dependencies against the database of known vulnerabilities; fails when it cannot be asked
+	@$(BIN)/python -m pip check && $(BIN)/python .ci/audit.py
 
 clean:  ## remove what was built, the virtual environment and the data of make dev
 	rm -rf .venv .durable .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

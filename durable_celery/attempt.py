@@ -33,6 +33,7 @@ from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.state import State as ObjectState
 from durable_celery.store import Change, Claimed, Ready, Store
 from durable_celery.strands import Strands
+from durable_celery.unreadable import parking
 
 logger = logging.getLogger("durable_celery")
 T = TypeVar("T")
@@ -75,7 +76,7 @@ class Attempt:
         self._max_entries = max_entries
         self.journal = Journal(claimed.journal, claimed.cursor)
         self.state = ObjectState(claimed.promise.access, claimed.state)
-        self.codec = codec
+        self.codec = parking(codec, self._close)
         self.registry = registry
         self._keeper = keeper
         self._clock = clock

@@ -9,7 +9,6 @@ be read later, decoded from its text: a live run and a replay see the same.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import re
 import sys
@@ -20,9 +19,12 @@ from kombu.utils.json import JSONEncoder, object_hook
 
 from durable_celery.errors import Cancelled, ExecutionFailed, NotSerializable, PayloadTooLarge, TimedOut
 from durable_celery.promise import Outcome, State
+from durable_celery.seal import CLEAR, Seal
 
 #: Bytes of a formatted traceback kept beside an error.
 TRACEBACK_LIMIT = 4000
+#: Letters of an error's class that are looked for; a longer name is nobody's.
+NAME_LIMIT = 500
 DEFAULT_MAX_PAYLOAD = 1024 * 1024
 #: Deeper values could be written here and be too deep for the stack of whoever reads them.
 MAX_DEPTH = 200
@@ -37,16 +39,35 @@ _brackets = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])')
 
 
 class Codec:
-    """Encodes and decodes payloads, refusing those above `max_payload` bytes."""
+    """Encodes and decodes payloads, refusing those above `max_payload` bytes (before they are sealed)."""
 
-    def __init__(self, max_payload: int = DEFAULT_MAX_PAYLOAD) -> None:
-        self.max_payload = max_payload
+    def __init__(self, max_payload: int = DEFAULT_MAX_PAYLOAD, seal: Seal = CLEAR) -> None:
+        self._max_payload = max_payload
+        self._seal = seal
+
+    @property
+    def max_payload(self) -> int:
+        """The largest payload, in bytes of JSON."""
+        return self._max_payload
+
+    @property
+    def seal(self) -> Seal:
+        """How texts stand in the store."""
+        return self._seal
 
     def encode(self, value: object, what: str) -> str:
         """The text of a value. `what` names it in errors: "the result of step 'charge'".
 
         Raises NotSerializable (with the type at fault) or PayloadTooLarge.
         """
+        return self.seal.close(self._json(value, what))
+
+    def compared(self, value: object, what: str) -> tuple[str, str]:
+        """The text of a value, and the digest by which it is told from others; raises as `encode` does."""
+        text = self._json(value, what)
+        return self.seal.close(text), self.seal.digest(text)
+
+    def _json(self, value: object, what: str) -> str:
         try:
             text = _encoder.encode(value)
             if _depth(text) > MAX_DEPTH:
@@ -63,17 +84,13 @@ class Codec:
         return text
 
     def decode(self, text: str) -> Any:
-        """The value of a text; an empty text is None."""
-        if not text:
-            return None
-        if _TYPED in text:
-            return json.loads(text, object_hook=object_hook)
-        return json.loads(text)
+        """The value of a text; an empty text is None. Raises PayloadUnreadable for one that is sealed otherwise."""
+        return _loads(self.seal.open(text)) if text else None
 
     def _check_typed(self, text: str, what: str) -> None:
         """A mapping that only looks like a typed value must fail who writes it, not who reads it."""
         try:
-            self.decode(text)
+            _loads(text)
         except Exception as error:
             raise NotSerializable(
                 f"{what} has no JSON form: it holds a mapping with just the keys __type__ and __value__ that is none "
@@ -83,13 +100,12 @@ class Codec:
     def call(self, function: str, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[str, str]:
         """The text of a call's arguments, and the digest by which two calls are compared."""
         what = f"an argument of {function!r}"
-        text = self.encode([list(args), kwargs], what)
+        text = self._json([list(args), kwargs], what)
         try:
             ordered = _sorted_encoder.encode([list(args), kwargs])
         except TypeError as error:
             raise NotSerializable(f"{what} has no JSON form: mapping keys of different types") from error
-        digest = hashlib.sha256(f"{function}\n{ordered}".encode()).hexdigest()[:32]
-        return text, digest
+        return self.seal.close(text), self.seal.digest(f"{function}\n{ordered}")
 
     def success(self, value: object, what: str) -> Outcome:
         """The outcome of a call that returned; raises as `encode` does."""
@@ -112,7 +128,7 @@ class Codec:
             text = self.encode(record, "an error")
         except (NotSerializable, PayloadTooLarge):
             record["args"] = None
-            text = _encoder.encode(record)
+            text = self.seal.close(_encoder.encode(record))
         return Outcome(State.REJECTED, text)
 
     def unwrap(self, outcome: Outcome, promise_id: str) -> Any:
@@ -131,6 +147,12 @@ class Codec:
         if not isinstance(record, dict) or "type" not in record:
             return ExecutionFailed("rejected", outcome.value)
         return _rebuild(record)
+
+
+def _loads(text: str) -> Any:
+    if _TYPED in text:
+        return json.loads(text, object_hook=object_hook)
+    return json.loads(text)
 
 
 def _rebuild(record: dict[str, Any]) -> Exception:
@@ -154,7 +176,7 @@ def _rebuild(record: dict[str, Any]) -> Exception:
 
 
 def _find_class(name: str) -> type[Exception] | None:
-    module, found = name, None
+    module, found = name[:NAME_LIMIT], None
     while "." in module and found is None:
         module = module.rpartition(".")[0]
         found = sys.modules.get(module)

@@ -14,6 +14,7 @@ from durable_celery import ids
 from durable_celery.again import Again
 from durable_celery.calling import Clients
 from durable_celery.codec import Codec
+from durable_celery.configured import ConfiguredCodec
 from durable_celery.errors import DurableError, InvalidName
 from durable_celery.forks import Forks
 from durable_celery.function import Function
@@ -40,14 +41,16 @@ class Durable(Clients, Again):
 
     `Durable(app)` keeps promises in the Redis named by `durable_store_url`, else
     in the result backend's, else in the broker's. `store` is a URL or a store
-    object. `Durable.local()` needs neither Celery nor Redis.
+    object, `codec` one that encrypts. `Durable.local()` needs neither Celery nor Redis.
     """
 
-    def __init__(self, app: Celery | None = None, *, store: Store | str | None = None) -> None:
+    def __init__(
+        self, app: Celery | None = None, *, store: Store | str | None = None, codec: Codec | None = None
+    ) -> None:
         self.app: Celery | None = None
         self.registry = Registry()
         self.around = self.registry.around
-        self.codec = Codec()
+        self.codec: Codec = ConfiguredCodec(lambda: self.settings, codec)
         self.dependencies: dict[str, Any] = {}
         self.promises = Promises(
             store=lambda: self.store, codec=self.codec, settings=lambda: self.settings, publish=self._publish
@@ -214,9 +217,7 @@ class Durable(Clients, Again):
     @functools.cached_property
     def settings(self) -> Settings:
         """The `durable_*` settings of the application, read when first needed."""
-        settings = Settings() if self.app is None else Settings.read(self.app.conf)
-        self.codec.max_payload = settings.max_payload
-        return settings
+        return Settings() if self.app is None else Settings.read(self.app.conf)
 
     @property
     def store(self) -> Store:

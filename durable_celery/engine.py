@@ -33,7 +33,7 @@ from durable_celery.promise import Outcome, Promise, State
 from durable_celery.registry import Registered, Registry, check_arguments
 from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.settings import DEFAULT_MAX_ENTRIES
-from durable_celery.store import Claimed, Ready, Refused, Store
+from durable_celery.store import Claimed, Ready, Refusal, Refused, Store
 
 logger = logging.getLogger("durable_celery")
 Publish = Callable[[Sequence[Ready]], None]
@@ -162,7 +162,16 @@ class Engine:
             raise interrupted.error from None
         except LeaseLost:
             logger.info("%s is no longer held here; nothing more is written", claimed.promise.id)
+            self._give_back(attempt)
             return Left(Departure.LOST, claimed.promise)
+
+    def _give_back(self, attempt: Attempt) -> None:
+        """Let it be replayed at once when it is held here still in the eyes of a store that lost its tail."""
+        if attempt.fence.rolled_back:
+            try:
+                self._publish(self.store.release(attempt.hold))
+            except LeaseLost:
+                pass  # the claim itself was lost
 
     def _perform(self, attempt: Attempt, claimed: Claimed) -> Outcome:
         """The outcome of the body, after as many tries as its policy gives a body that only computes."""
@@ -210,10 +219,10 @@ class Engine:
             return self.codec.failure(error), error, NEVER
 
     def _call(self, attempt: Attempt, entry: Registered, promise: Promise) -> Any:
-        args, kwargs = self.codec.decode(promise.args)
+        args, kwargs = attempt.codec.decode(promise.args)
         check_arguments(entry, tuple(args), kwargs)
         context = Context if entry.handler is None else entry.handler.context
-        ctx = context(attempt, self._info(promise))
+        ctx = context(attempt, _info(promise, attempt.codec))
         value = self.registry.around.perform(lambda: perform(ctx, entry.fn, args, kwargs))
         attempt.check_open()
         attempt.journal.check_passed(f"the end of {promise.function!r}")
@@ -223,24 +232,6 @@ class Engine:
         attempt.fence.say(settling=True)
         self._publish(attempt.fence.fulfil(outcome, attempt.state.unwritten()))
         return Left(Departure.SETTLED, claimed.promise, outcome)
-
-    def _info(self, promise: Promise) -> Info:
-        return Info(
-            id=promise.id,
-            function=promise.function,
-            version=promise.version,
-            attempt=promise.attempt,
-            tree=promise.tree,
-            tags=self.codec.decode(promise.tags) or {},
-            created_at=promise.created_at,
-            deadline_at=promise.deadline_at,
-            mirror=promise.mirror,
-            queue=promise.queue,
-            object=promise.object,
-            access=promise.access,
-            held=promise.held,
-            args=promise.args,
-        )
 
     def _publish(self, ready: Sequence[Ready]) -> None:
         """Hint that executions are ready. A failure costs time only: the sweep hints again."""
@@ -254,6 +245,30 @@ class Engine:
 
 def _refused(refused: Refused) -> Left:
     promise = refused.promise
+    if refused.why is Refusal.NEWER:
+        logger.warning(
+            "%s was written by a newer release of durable_celery; it is left to workers that have it",
+            promise.id if promise is not None else "?",
+        )
     if promise is not None and promise.state.settled:
         return Left(Departure.SETTLED, promise, Outcome(promise.state, promise.value))
     return Left(Departure.REFUSED, promise)
+
+
+def _info(promise: Promise, codec: Codec) -> Info:
+    return Info(
+        id=promise.id,
+        function=promise.function,
+        version=promise.version,
+        attempt=promise.attempt,
+        tree=promise.tree,
+        tags=codec.decode(promise.tags) or {},
+        created_at=promise.created_at,
+        deadline_at=promise.deadline_at,
+        mirror=promise.mirror,
+        queue=promise.queue,
+        object=promise.object,
+        access=promise.access,
+        held=promise.held,
+        args=promise.args,
+    )

@@ -56,6 +56,7 @@ class Fence:
         self._ended = ended
         self._turn = turn
         self._lost: LeaseLost | None = None
+        self._rollbacks = store.rollbacks
         self._unsaid = ""
         self._lines: deque[str] = deque()
         self._batches = 0
@@ -125,6 +126,7 @@ class Fence:
         and what one of them recorded beside it would have moved the journal's cursor.
         """
         with self._turn:
+            self._check_tide()
             if self._lost is not None:
                 raise self._lost
             ready = self._store.fulfil(self._hold, self._journal.cursor, outcome, changes=changes, log=self._log())
@@ -148,7 +150,10 @@ class Fence:
     def call(self, call: Callable[[], T], answers: tuple[type[Exception], ...] = (IdConflict, PromiseNotFound)) -> T:
         """A call to the store. What the body may see of its failures is what it asked for wrongly."""
         try:
-            return call()
+            self._check_tide()
+            answer = call()
+            self._check_tide()
+            return answer
         except LeaseLost as lost:
             self._lost = lost
             self._ended(lost)
@@ -159,6 +164,15 @@ class Fence:
             interrupted = Interrupted(error)
             self._ended(interrupted)
             raise interrupted from error
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether the store lost its tail since the claim: what this attempt has read may be among it."""
+        return self._store.rollbacks != self._rollbacks
+
+    def _check_tide(self) -> None:
+        if self.rolled_back:
+            raise LeaseLost(self._hold.id)
 
     def lose(self) -> None:
         """Nothing more is written: the lease is somebody else's, or the promise is settled."""

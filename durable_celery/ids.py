@@ -86,7 +86,12 @@ def named(*parts: str) -> str:
     """A stable, legal id for a name of several parts: readable where they allow it, never the same for others."""
     whole = ":".join(parts)
     plain = all(part and ":" not in part for part in parts) and ROOT.match(whole) and not CHILD_SUFFIX.search(whole)
-    return whole if plain else id_for("\0".join(parts))
+    return whole if plain else id_for("\0".join(map(_without_nul, parts)))
+
+
+def _without_nul(part: str) -> str:
+    """The same for a text without control characters; never what another text becomes."""
+    return part.replace("\1", "\1\1").replace("\0", "\1\2")
 
 
 def new_id() -> str:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from durable_celery.errors import NonDeterminismError, Parking
 from durable_celery.promise import Outcome, State
 
+#: How records and journals are written. A worker leaves executions alone that a release with a higher one has touched.
+FORMAT = 1
 DELIVERED = "!"
 #: After the path of a call: a try of it that failed and is followed by another, "3~1", "3~2".
 TRY = "~"

@@ -32,6 +32,8 @@ class Lease:
     running: str = ""
     running_since_ms: float = 0.0
     told: str = ""
+    #: How often the store had lost its tail when this was claimed.
+    rollbacks: int = 0
 
 
 class Keeper:
@@ -57,7 +59,7 @@ class Keeper:
         `on_lost` tells that it is somebody else's, `on_cancelled` that somebody cancels
         it. A second hold on the same execution proves that the first one is lost.
         """
-        lease = Lease(hold, on_lost, asked_ms, on_cancelled)
+        lease = Lease(hold, on_lost, asked_ms, on_cancelled, rollbacks=self._store.rollbacks)
         with self._changed:
             former = self._leases.get(hold.id)
             self._leases[hold.id] = lease
@@ -114,10 +116,10 @@ class Keeper:
         marks = [lease.running for lease in leases]
         found = self._store.beat([Beat(lease.hold, mark) for lease, mark in zip(leases, marks, strict=True)])
         for lease, mark in zip(leases, marks, strict=True):
-            if lease.hold.id in found.lost:
+            if lease.hold.id in found.lost or lease.rollbacks != self._store.rollbacks:
                 lease.on_lost()
                 continue
             lease.renewed_ms, lease.told = asked_ms, mark
             if lease.hold.id in found.cancelled:
                 lease.on_cancelled()
-        return not found.lost
+        return not found.lost and all(lease.rollbacks == self._store.rollbacks for lease in leases)

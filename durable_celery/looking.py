@@ -55,6 +55,10 @@ class Lines(NamedTuple):
 class Looking(Protocol):
     """What handles and pages ask of a store."""
 
+    @property
+    def rollbacks(self) -> int:
+        """How often this process found the store behind what it had seen: what an attempt holds from before is void."""
+
     def get(self, promise_id: str) -> Promise:
         """The record, projected; raises PromiseNotFound, and Expired (which is one) where a tombstone stands."""
 

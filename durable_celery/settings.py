@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from durable_celery.codec import DEFAULT_MAX_PAYLOAD
@@ -17,12 +18,21 @@ SHORTEST_LEASE_MS = 300
 DEFAULT_MAX_ENTRIES = 10_000
 
 
+class Durability(StrEnum):
+    """What may be lost of what was acknowledged: nothing, or the tail when Redis' machine goes down."""
+
+    STRICT = "strict"
+    RELAXED = "relaxed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What `durable_*` settings mean inside; durations are milliseconds here and seconds there."""
 
-    store_url: str | None = None
+    #: It may hold a password, so nothing prints it.
+    store_url: str | None = field(default=None, repr=False)
     key_prefix: str = "dc"
+    durability: Durability = Durability.RELAXED
     lease_ms: int = 10_000
     retention_ms: int = DEFAULT_RETENTION_MS
     #: None: as long as the retention of each execution.
@@ -34,6 +44,9 @@ class Settings:
     max_payload: int = DEFAULT_MAX_PAYLOAD
     store_timeout_s: float = 2.0
     lost_after_ms: int = 3600 * 1000
+    encryption_keys: tuple[str, ...] = field(default=(), repr=False)
+    encryption_digest_key: str | None = field(default=None, repr=False)
+    encryption_accept_plain: bool = False
 
     @classmethod
     def read(cls, conf: Mapping[str, Any]) -> Settings:
@@ -42,6 +55,7 @@ class Settings:
         settings = cls(
             store_url=_said(conf, "durable_store_url", None),
             key_prefix=str(_said(conf, "durable_key_prefix", defaults.key_prefix)),
+            durability=_durability(_said(conf, "durable_durability", defaults.durability)),
             lease_ms=_ms(conf, "durable_lease", defaults.lease_ms),
             retention_ms=_ms(conf, "durable_retention", defaults.retention_ms),
             tombstones_ms=_ms_or_none(conf, "durable_tombstones"),
@@ -52,6 +66,9 @@ class Settings:
             max_payload=int(_said(conf, "durable_max_payload", defaults.max_payload)),
             lost_after_ms=_ms(conf, "durable_lost_after", defaults.lost_after_ms),
             store_timeout_s=float(_said(conf, "durable_store_timeout", defaults.store_timeout_s)),
+            encryption_keys=_listed(_said(conf, "durable_encryption_keys", ())),
+            encryption_digest_key=_said(conf, "durable_encryption_digest_key", None),
+            encryption_accept_plain=bool(_said(conf, "durable_encryption_accept_plain", False)),
         )
         if settings.lease_ms < SHORTEST_LEASE_MS:
             raise StoreMisconfigured(
@@ -75,6 +92,19 @@ def _said(conf: Mapping[str, Any], key: str, default: Any) -> Any:
         if value is not None:
             return value
     return default
+
+
+def _durability(said: Any) -> Durability:
+    try:
+        return Durability(str(said).lower())
+    except ValueError:
+        raise StoreMisconfigured(f"durable_durability is 'strict' or 'relaxed', not {said!r}") from None
+
+
+def _listed(said: Any) -> tuple[str, ...]:
+    """Several words, also as one text with commas between them, as environment variables have it."""
+    parts = said.split(",") if isinstance(said, str) else said
+    return tuple(str(part).strip() for part in parts if part)
 
 
 def _ms(conf: Mapping[str, Any], key: str, default_ms: int) -> int:

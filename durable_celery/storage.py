@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from durable_celery.errors import StoreMisconfigured
-from durable_celery.settings import Settings
+from durable_celery.settings import Durability, Settings
 from durable_celery.store import Store
 from durable_celery.stores.local import LocalStore
 from durable_celery.stores.redis import RedisStore
@@ -52,8 +52,9 @@ class Storage:
 
     def _make(self, patience_s: float | None) -> Store:
         given = self._given
-        if isinstance(given, RedisStore):
-            return given.patient(patience_s)
+        for opened in (given, *self._stores.values()):  # those of a process share what they have seen of the store
+            if isinstance(opened, RedisStore):
+                return opened.patient(patience_s, self._durability(opened))
         if given is not None and not isinstance(given, str):
             return given
         if given is None and self._conf() is not None and self._runs_here():
@@ -61,7 +62,12 @@ class Storage:
             return self._given
         settings = self._settings()
         url = given or settings.store_url or _celery_redis(self._conf())
-        return RedisStore(url, key_prefix=settings.key_prefix, patience=patience_s)
+        return RedisStore(url, key_prefix=settings.key_prefix, patience=patience_s, durability=settings.durability)
+
+    def _durability(self, store: RedisStore) -> Durability:
+        """The stricter one of what the store was made with and what the settings say."""
+        strict = Durability.STRICT in (store.durability, self._settings().durability)
+        return Durability.STRICT if strict else Durability.RELAXED
 
 
 def _celery_redis(conf: Any) -> str:

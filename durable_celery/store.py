@@ -104,6 +104,7 @@ class Claimed:
 class Refusal(StrEnum):
     ABSENT = "ABSENT"
     NOT_READY = "NOTREADY"
+    NEWER = "NEWER"  # written by a release whose journals this one may not be able to read
     SETTLED = "SETTLED"
 
 

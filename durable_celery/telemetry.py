@@ -27,6 +27,8 @@ STEP_RECORDED: Final = "step.recorded"
 WORKER_GONE: Final = "worker.gone"
 TAKEN_OVER: Final = "execution.taken_over"
 REPUBLISHED: Final = "execution.republished"
+#: The store is behind what this process has seen of it: it lost its tail.
+STORE_ROLLBACK: Final = "store.rollback"
 
 Sink = Callable[[str, dict[str, object]], None]
 _sinks: list[Sink] = []

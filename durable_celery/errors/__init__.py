@@ -58,6 +58,9 @@ from durable_celery.errors.values import (
 from durable_celery.errors.values import (
     InvalidValue as InvalidValue,
 )
+from durable_celery.errors.values import (
+    PayloadUnreadable as PayloadUnreadable,
+)
 
 
 class InvalidId(DurableError, ValueError):
@@ -152,6 +155,10 @@ class PayloadTooLarge(DurableError, ValueError):
 
 class StoreUnavailable(DurableError, ConnectionError):
     """Raised when the store did not answer within the time allowed for a call."""
+
+
+class NotOnDisk(StoreUnavailable):
+    """Raised with `strict` durability when a write was made and Redis did not confirm in time that its disk has it."""
 
 
 class StoreMisconfigured(DurableError):

@@ -23,3 +23,14 @@ class InvalidValue(DurableError, ValueError):
 
     def __str__(self) -> str:
         return f"at {self.path}: {self.reason}"
+
+
+class PayloadUnreadable(DurableError):
+    """Raised when what the store keeps cannot be decrypted here. Nothing is lost: it says which key is missing."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"a payload cannot be read here: {self.reason}"

@@ -15,6 +15,8 @@ from celery.canvas import _chain as Chain  # noqa: N812  # the class; `celery.ch
 
 #: Of a canvas, so many tasks are named in journals and logs.
 NAMED = 3
+#: What monitors and logs are shown instead of arguments.
+UNSEEN = {"argsrepr": "(…)", "kwargsrepr": "{…}"}
 #: Celery's own task that answers its first argument: it ends what would end in several tasks.
 END = "celery.accumulate"
 
@@ -79,6 +81,12 @@ def closed(app: Celery, sig: Any, is_ordinary: Callable[[str], bool]) -> Any:
         end = app.signature(END, kwargs={"index": 0})
         return sig | end
     return sig
+
+
+def hide(sig: Any) -> None:
+    """Have the messages of all its tasks show monitors no arguments; they carry them all the same."""
+    for member in members(sig):
+        member.options.update(UNSEEN)
 
 
 def frozen(sig: Any, child_id: str, link: Any, link_error: Any, **ids: str | None) -> Any:

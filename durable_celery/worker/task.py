@@ -11,10 +11,10 @@ from celery.result import AsyncResult
 
 from durable_celery import ids
 from durable_celery.engine import Departure, Left
-from durable_celery.errors import Expired
+from durable_celery.errors import ExecutionFailed, Expired, PayloadUnreadable
 from durable_celery.promise import Outcome, Phase, Promise, State
 from durable_celery.store import GRACE_MS
-from durable_celery.worker import envelope
+from durable_celery.worker import envelope, strategy
 from durable_celery.worker import options as asked
 from durable_celery.worker.publisher import HINT
 
@@ -26,6 +26,8 @@ logger = logging.getLogger("durable_celery")
 #: What `AsyncResult(id).state` says while nobody needs to work on an execution.
 SUSPENDED = "SUSPENDED"
 PARKED = "PARKED"
+#: What Celery is told instead of a result that is kept encrypted.
+ENCRYPTED = {"durable": "encrypted"}
 
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class DurableTask(Base):
     ignore_result = False
     serializer = "json"
     Request = "durable_celery.worker.request:DurableRequest"
+    Strategy = strategy.PATH
     binding: Binding
     function = ""
     version = 1
@@ -91,7 +94,7 @@ class DurableTask(Base):
                 f"{self.function!r} is durable: start it with .run(id, …), .call(id, …) or .delay(…); "
                 "its plain function is .fn"
             )
-        left = self._attempt(request.id)
+        left = self._attempt(ids.check_any(request.id))
         if left.departure is Departure.REFUSED and left.promise is None and not request.get(HINT):
             self._accept(request, args, kwargs)
             left = self._attempt(request.id)
@@ -112,9 +115,9 @@ class DurableTask(Base):
 
     def _accept(self, request: Any, args: Any, kwargs: Any) -> None:
         """Record a call that came as a plain message; what it did wrong is the task's failure."""
-        promise_id, options = ids.check_any(request.id), {"queue": envelope.queue_of(request)}
+        options = {"queue": envelope.queue_of(request)}
         try:
-            self.binding.record(self, promise_id, args, kwargs, options, envelope.of_request(self, request))
+            self.binding.record(self, request.id, args, kwargs, options, envelope.of_request(self, request))
         except Expired as expired:  # a duplicate that comes late: Celery keeps what it was told of the first one
             logger.warning("a message is dropped: %s", expired)
             raise Ignore(Departure.REFUSED.value) from expired
@@ -154,7 +157,20 @@ class DurableTask(Base):
             )
             self._mirrored(promise.id, request)
             raise Ignore(State.CANCELED.value)
-        return self.binding.codec.unwrap(outcome, promise.id)
+        return self._for_celery(promise, outcome, request)
+
+    def _for_celery(self, promise: Promise, outcome: Outcome, request: Any) -> Any:
+        """What Celery keeps of an outcome: all of it, unless it is encrypted and no canvas needs it."""
+        codec = self.binding.codec
+        try:
+            if not codec.seal.hides or envelope.has_canvas(request) or outcome.state is State.TIMEDOUT:
+                return codec.unwrap(outcome, promise.id)
+        except PayloadUnreadable as error:
+            logger.error("the outcome of %s is not shown to Celery now, it will be: %s", promise.id, error)
+            raise Ignore(promise.state.value) from None
+        if outcome.resolved:
+            return dict(ENCRYPTED)
+        raise ExecutionFailed("encrypted", f"durable.get({promise.id!r}).result() raises what it failed with")
 
     def _being_told(self, promise: Promise) -> bool:
         """Whether another process has only just settled it, and is handing over its outcome at this moment.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ from durable_celery.promise import Outcome, Promise, State
 from durable_celery.settings import Settings
 from durable_celery.storage import Storage
 from durable_celery.store import Ready, Store
-from durable_celery.worker import canvas
+from durable_celery.worker import canvas, strategy
 from durable_celery.worker.task import DurableTask
 
 logger = logging.getLogger("durable_celery")
@@ -67,8 +66,8 @@ class CeleryTasks:
             )
         sig = canvas.of(target, args, kwargs)
         name = canvas.describe(sig)
-        text = self.codec.encode(canvas.closed(self.app, sig, self._is_ordinary), f"the call of {name!r}")
-        return TaskCallText(name, text, hashlib.sha256(text.encode()).hexdigest()[:32])
+        closed = canvas.closed(self.app, sig, self._is_ordinary)
+        return TaskCallText(name, *self.codec.compared(closed, f"the call of {name!r}"))
 
     def pack(self, call: TaskCallText, child: NewPromise, parent: str, queue: str, options: CallOptions) -> str:
         sig = canvas.rebuilt(self.app, self.codec.decode(call.signature))
@@ -77,6 +76,8 @@ class CeleryTasks:
         if asked and len(list(canvas.members(sig))) > 1:
             raise TypeError(f"{call.name} takes no {', '.join(asked)}: say it of its tasks, with .set(…)")
         sig.set(**asked)
+        if self.codec.seal.hides:
+            canvas.hide(sig)
         link, link_error = self._callbacks(child.id, queue)
         frozen = canvas.frozen(sig, child.id, link, link_error, root_id=ids.root_of(parent), parent_id=parent)
         lost_after_ms = options.lost_after_ms
@@ -164,12 +165,22 @@ class CeleryTasks:
             self.settle(self._open_store(None), child, outcome)
 
         for name, function in ((SETTLE, settle), (SETTLE_ERROR, settle_error)):
-            self.app.task(name=name, shared=False, ignore_result=True, serializer="json", acks_late=False)(function)
+            register: Any = self.app.task(
+                name=name,
+                shared=False,
+                ignore_result=True,
+                serializer="json",
+                acks_late=False,
+                Strategy=strategy.PATH,
+            )
+            register(function)
 
     def _callbacks(self, child_id: str, queue: str) -> tuple[Any, Any]:
         if self._eager:
             return None, None
         where = {"queue": queue or self.app.conf.task_default_queue, "serializer": "json"}
+        if self.codec.seal.hides:
+            where |= canvas.UNSEEN
         settle, settle_error = (
             self.app.signature(name, kwargs={"child": child_id}, options=dict(where)) for name in (SETTLE, SETTLE_ERROR)
         )

@@ -18,7 +18,8 @@ def store(redis_url: str) -> Iterator[RedisStore]:
     """A store on the shared server, whose settings are put back."""
     made = RedisStore(redis_url)
     client = made.connection.client
-    before: Any = client.config_get("maxmemory", "maxmemory-policy", "appendonly")
+    before: Any = client.config_get("maxmemory", "maxmemory-policy", "appendonly", "appendfsync")
+    client.config_set("appendfsync", "everysec")
     yield made
     for name, value in before.items():
         client.config_set(name, value)
@@ -59,6 +60,15 @@ class TestCheck:
         assert [record.levelno for record in caplog.records] == [logging.WARNING]
         assert "appendonly yes" in caplog.text
 
+    def test_one_that_leaves_writing_to_its_kernel_gets_a_warning(
+        self, store: RedisStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store.connection.client.config_set("appendfsync", "no")
+
+        store.check()
+
+        assert "appendfsync everysec" in caplog.text
+
     @pytest.mark.parametrize(("field", "value"), [("layout", "2"), ("partitions", "128")])
     def test_what_another_release_wrote_is_refused(self, store: RedisStore, field: str, value: str) -> None:
         store.check()
@@ -67,11 +77,12 @@ class TestCheck:
         with pytest.raises(StoreMisconfigured, match="this release reads layout 1 with 1 partition"):
             store.check()
 
-    def test_a_server_that_keeps_its_settings_to_itself_is_trusted(
-        self, store: RedisStore, redis_url: str, caplog: pytest.LogCaptureFixture
+    @pytest.mark.parametrize("secret", ["-info", "-config", "-info -config"])
+    def test_a_server_that_keeps_its_settings_to_itself_is_trusted_with_a_warning(
+        self, store: RedisStore, redis_url: str, caplog: pytest.LogCaptureFixture, secret: str
     ) -> None:
         store.connection.client.acl_setuser(
-            "shy", enabled=True, passwords=["+p"], keys=["*"], channels=["*"], commands=["+@all", "-info"]
+            "shy", enabled=True, passwords=["+p"], keys=["*"], channels=["*"], commands=["+@all", *secret.split()]
         )
 
         try:
@@ -79,7 +90,8 @@ class TestCheck:
         finally:
             store.connection.client.acl_deluser("shy")
 
-        assert caplog.records == []
+        assert [record.levelno for record in caplog.records] == [logging.WARNING]
+        assert "appendonly yes" in caplog.text
 
     def test_a_client_of_ones_own_will_do(self, redis_url: str) -> None:
         with redis.Redis.from_url(redis_url, decode_responses=True) as client:

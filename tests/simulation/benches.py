@@ -14,6 +14,7 @@ from durable_celery.stores import LocalStore, RedisStore
 from durable_celery.stores.redis import records
 from durable_celery.stores.redis.connection import Connection
 from durable_celery.stores.redis.scripts import Argument, Script
+from durable_celery.stores.redis.tide import Tide
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class RedisBench:
 
     def clear(self) -> None:
         self._client.flushdb()
+        self._connection.tide = Tide()  # another store, not one that went back
 
     def advance(self, ms: int) -> None:
         self.clock.moved_ms += ms

@@ -39,6 +39,9 @@ from durable_celery.tending import Tended
 class LocalStore(LocalLooking):
     """Promises in memory. `clock` is injected for tests."""
 
+    #: Memory is lost as a whole, and its process with it.
+    rollbacks = 0
+
     def check(self) -> None:
         """Memory needs no settings."""
 

@@ -9,13 +9,18 @@ import redis
 from redis.exceptions import ResponseError
 
 from durable_celery.errors import StoreMisconfigured
+from durable_celery.settings import Durability
+from durable_celery.stores.redis import disk
 from durable_celery.stores.redis.keys import LAYOUT
 
 logger = logging.getLogger("durable_celery")
 
 
-def check(client: redis.Redis, key_prefix: str) -> None:
-    """Refuse a server that may evict keys or holds another layout; warn about one without AOF."""
+def check(client: redis.Redis, key_prefix: str, durability: Durability, seq: str) -> None:
+    """Refuse a server that may evict keys, holds another layout, or cannot be as durable as was asked for.
+
+    `seq` is the key of the store's count, which may be counted up. What cannot be known is warned of.
+    """
     memory = _info(client, "memory")
     policy = memory.get("maxmemory_policy", "noeviction")
     if int(memory.get("maxmemory", 0)) > 0 and policy != "noeviction":
@@ -24,13 +29,30 @@ def check(client: redis.Redis, key_prefix: str) -> None:
             "Set it with `CONFIG SET maxmemory-policy noeviction` and in redis.conf, "
             "or give durable_store_url a Redis of its own"
         )
-    persistence = _info(client, "persistence")
+    _check_persistence(client, durability, seq)
+    _check_layout(client, f"{key_prefix}:meta")
+
+
+def _check_persistence(client: redis.Redis, durability: Durability, seq: str) -> None:
+    if durability is Durability.STRICT:
+        disk.check(client, seq)
+        return
+    persistence, fsync = _info(client, "persistence"), disk.fsync_of(client)
     if persistence and not int(persistence.get("aof_enabled", 0)):
         logger.warning(
             "this Redis has no append-only file: a restart loses every promise since its last snapshot. "
             "Set `appendonly yes` (and `appendfsync always` to lose nothing that was acknowledged)"
         )
-    _check_layout(client, f"{key_prefix}:meta")
+    elif fsync == "no":
+        logger.warning(
+            "this Redis has appendfsync no: a power cut loses what its kernel had not written by then, "
+            "often half a minute. Set `appendfsync everysec`"
+        )
+    elif not persistence or fsync is None:
+        logger.warning(
+            "this Redis does not let its settings be seen. Make sure that it has `appendonly yes`, `appendfsync "
+            "everysec` or always, and `maxmemory-policy noeviction`, or allow this user INFO and `CONFIG GET`"
+        )
 
 
 def _check_layout(client: redis.Redis, meta: str) -> None:

@@ -12,9 +12,12 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from durable_celery.errors import DurableError, StoreFull, StoreMisconfigured, StoreUnavailable
+from durable_celery.errors import DurableError, NotOnDisk, StoreFull, StoreMisconfigured, StoreUnavailable
+from durable_celery.settings import Durability
 from durable_celery.stores.redis import wire
+from durable_celery.stores.redis.disk import Disk
 from durable_celery.stores.redis.scripts import Argument, Script
+from durable_celery.stores.redis.tide import Tide
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 #: Refusals that pass by themselves: loading, failing over, a disk that is full, a script that runs.
@@ -36,6 +39,11 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
     return client
 
 
+def timeout_of(patience_s: float | None) -> float:
+    """Seconds that one attempt at a call may take."""
+    return 5.0 if patience_s is None else max(patience_s, 0.1)
+
+
 def subscriber(client: redis.Redis) -> redis.client.PubSub:
     """A connection for listening, not subscribed to anything yet."""
     pubsub: redis.client.PubSub = client.pubsub(ignore_subscribe_messages=False)  # type: ignore[no-untyped-call]
@@ -46,11 +54,20 @@ class Connection:
     """Runs scripts on a client for about `patience_s` seconds a call at most; None waits as long as it takes.
 
     What is tried again may have been done already: every script bears being run twice.
+    With `strict` durability a script that somebody relies on has not succeeded before Redis' disk has it.
     """
 
-    def __init__(self, client: redis.Redis, patience_s: float | None) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        patience_s: float | None,
+        durability: Durability = Durability.RELAXED,
+        tide: Tide | None = None,
+    ) -> None:
         self.client = client
         self.patience_s = patience_s
+        self.disk = Disk(client, durability, timeout_of(patience_s))
+        self.tide = tide or Tide()
 
     def run(self, script: Script, key: str, arguments: list[Argument]) -> Any:
         """The script's answer. Raises StoreUnavailable (or StoreFull) when patience is over."""
@@ -61,6 +78,12 @@ class Connection:
         if len(calls) == 1:
             return [self.run(script, key, calls[0])]
         return list(self.patiently(lambda: self._evaluate_all(script, key, calls)))
+
+    def secure(self, key: str) -> None:
+        """With `strict` durability: return when the disk has what anybody wrote so far; `key` is the count."""
+        question = self.disk.question("settle")
+        if question is not None:  # WAITAOF waits for writes of this connection: so there has to be one
+            self.patiently(lambda: self.disk.heard(wire.call(self.client, ("INCR", key), question)[1]))
 
     def patiently(self, call: Callable[[], Any]) -> Any:
         """`call()` until it succeeds or patience is over; what waiting cannot mend is raised at once."""
@@ -73,23 +96,45 @@ class Connection:
                 if trouble is None:
                     raise
                 left = None if self.patience_s is None else self.patience_s - (time.monotonic() - began)
+                if isinstance(error, NotOnDisk) and left is not None and left <= pause:
+                    raise
                 if trouble is StoreMisconfigured or (left is not None and left <= pause):
                     raise self._explained(trouble, error) from error
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     def _evaluate(self, script: Script, key: str, arguments: list[Argument]) -> Any:
+        tide, question = self.tide, self.disk.question(script.name)
+        floor, rollbacks = tide.seen, tide.rollbacks
+        given = (1, key, floor if script.fenced else 0, *arguments)
         try:
-            return wire.call(self.client, "EVALSHA", script.sha, 1, key, *arguments)
+            reply, on_disk = wire.call(self.client, ("EVALSHA", script.sha, *given), question)
         except exceptions.NoScriptError:
-            return self.client.eval(script.text, 1, key, *arguments)
+            reply, on_disk = wire.call(self.client, ("EVAL", script.text, *given), question)
+        tide.note(reply[0], floor, rollbacks, counted=script.counted)
+        if question is not None:
+            self.disk.heard(on_disk)
+        return reply[1]
 
     def _evaluate_all(self, script: Script, key: str, calls: Sequence[list[Argument]]) -> list[Any]:
+        tide, question = self.tide, self.disk.question(script.name)
+        floor, rollbacks = tide.seen, tide.rollbacks
         pipeline = self.client.pipeline(transaction=False)
         pipeline.script_load(script.text)
         for arguments in calls:
-            pipeline.evalsha(script.sha, 1, key, *arguments)
-        return list(pipeline.execute()[1:])
+            pipeline.evalsha(script.sha, 1, key, floor if script.fenced else 0, *arguments)
+        if question is not None:
+            pipeline.execute_command(*question)  # type: ignore[no-untyped-call]
+        replies = pipeline.execute(raise_on_error=False)[1:]
+        on_disk = replies.pop() if question is not None else None
+        for error in replies:
+            if isinstance(error, Exception):
+                raise error
+        for reply in replies:
+            tide.note(reply[0], floor, rollbacks, counted=script.counted)
+        if question is not None:
+            self.disk.heard(on_disk)
+        return [reply[1] for reply in replies]
 
     def _explained(self, trouble: type[DurableError], error: Exception) -> DurableError:
         if trouble is StoreMisconfigured:

@@ -26,6 +26,8 @@ braces are the hash tag that keeps a partition in one Redis Cluster slot.
 | `pending`        | hash   | function to how many of its executions are       | permanent             |
 |                  |        | pending; none at 0                               |                       |
 | `parked`         | set    | ids of parked executions                         | permanent             |
+| `seq`            | string | how many writing scripts have run; a client that | permanent             |
+|                  |        | saw more knows that the store lost its tail      |                       |
 | `workers`        | zset   | node to when it was last seen                    | permanent             |
 | `clock`          | string | for tests only: milliseconds to add, or `@<now>` | tests                 |
 
@@ -84,6 +86,7 @@ FIELDS: Final = {
     "object": "ob",
     "access": "ac",
     "held": "ho",
+    "format": "jf",
 }
 #: Used by the scripts only: bo how often it was published or looked at, g<n> what group n still waits for,
 #: tp paths of armed timers, th:<path> how a timer counts, cn and sn marks of who created and settled,
@@ -91,7 +94,7 @@ FIELDS: Final = {
 #: in that it is in its mailbox, lm the mark of the last lines that came without an entry.
 INTERNAL: Final = ("bo", "g1", "tp", "cn", "sn", "pc", "ch", "in", "lm")
 #: Keys without a lifetime, beside what belongs to a pending promise.
-PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "x", "pending", "parked", "workers", "clock")
+PERMANENT: Final = ("ready", "lease", "deadline", "timer", "tend", "x", "pending", "parked", "seq", "workers", "clock")
 
 
 def prefix(name: str, partition: int) -> str:

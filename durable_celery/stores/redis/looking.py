@@ -27,7 +27,9 @@ class RedisLooking:
 
     def state(self, object: str) -> dict[str, str]:
         key = f"{self.prefix}st:{object}"
-        return records.pairs(self.connection.patiently(lambda: self.connection.client.hgetall(key)))
+        found = records.pairs(self.connection.patiently(lambda: self.connection.client.hgetall(key)))
+        self.connection.secure(f"{self.prefix}seq")
+        return found
 
     def get(self, promise_id: str) -> Promise:
         return self._read(promise_id, with_journal=False)[0]
@@ -73,7 +75,10 @@ class RedisLooking:
         now_ms, record, journal, *burnt = self._run("read", id=promise_id, with_journal=int(with_journal))
         if not record:
             raise Expired(promise_id, burnt[0]) if burnt[0] is not None else PromiseNotFound(promise_id)
-        return records.promise(promise_id, record, int(now_ms)), records.pairs(journal)
+        found = records.promise(promise_id, record, int(now_ms))
+        if found.state.settled:  # whoever settled it may still be waiting for the disk
+            self.connection.secure(f"{self.prefix}seq")
+        return found, records.pairs(journal)
 
     def _run(self, verb: str, rest: Sequence[str | int] = (), **named: str | int) -> Any:
         script = scripts.load(verb)

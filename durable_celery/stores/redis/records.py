@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from durable_celery.journal import FORMAT
 from durable_celery.looking import Lines
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Access, Phase, Promise, State
-from durable_celery.store import Change, Ready
+from durable_celery.store import Await, Change, Ready
 from durable_celery.stores.redis.keys import FIELDS
 
 #: Fields of a record that are a text, empty when missing.
@@ -82,6 +83,7 @@ def fields(new: NewPromise) -> list[str | int]:
         "object": new.object,
         "access": new.access.value,
         "held": new.held,
+        "format": FORMAT if FORMAT > 1 else "",
     }
     flat: list[str | int] = []
     for name, value in wanted.items():
@@ -124,3 +126,10 @@ def _verdict(h: dict[str, Any]) -> State:
 
 def _number(text: str | None) -> int | None:
     return int(float(text)) if text else None
+
+
+def awaited(one: Await) -> list[str | int]:
+    """What `suspend` is told of one that is waited for."""
+    if one.due_at is not None:
+        return [one.path, "t", one.due_at]
+    return [one.path, "p", one.promise_id]

@@ -2,7 +2,8 @@
 
 A script's `local a, b = unpack(ARGV, 1, 2)` line is its signature: a wrong or
 missing name is refused before Redis is asked. What follows the named ones is
-given as `rest`. The rules in `lua/rules/` stand before every script.
+given as `rest`. The rules in `lua/rules/` stand before every script, and one of
+`lua/ends/` calls it; so its reply is the store's count and its answer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from importlib.resources import files
 
 _SIGNATURE = re.compile(r"^local ([\w, ]+) = unpack\(ARGV, 1, (\d+)\)", re.MULTILINE)
 _RULES = ("base", "counting", "waiting", "tending", "objects", "settling", "leasing", "creating", "cancelling")
-#: Who only looks needs few of the rules; Redis builds all that a script has anew with every call.
+#: Scripts that write nothing that anybody relies on, and how many of the rules they need: Redis builds all that a
+#: script has anew with every call.
 _LOOKING = {"read": 2, "search": 1, "census": 1}
 
 Argument = str | int
@@ -30,6 +32,16 @@ class Script:
     text: str
     sha: str
     parameters: tuple[str, ...]
+
+    @property
+    def fenced(self) -> bool:
+        """Whether a holder calls it, who may have read what the store has lost since."""
+        return "token" in self.parameters
+
+    @property
+    def counted(self) -> bool:
+        """Whether every run of it is counted by the store."""
+        return self.name not in _LOOKING
 
     def arguments(self, named: Mapping[str, Argument], rest: Sequence[Argument]) -> list[Argument]:
         """ARGV in the script's order; raises TypeError when the names are not the script's."""
@@ -55,5 +67,6 @@ def load(name: str) -> Script:
         parameters = tuple(part.strip() for part in match[1].split(","))
         if len(parameters) != int(match[2]):
             raise TypeError(f"{name}.lua names {len(parameters)} arguments and unpacks {match[2]}")
-    text = "\n".join([*rules, body])
+    end = (folder / "ends" / ("look.lua" if name in _LOOKING else "count.lua")).read_text()
+    text = "\n".join([*rules, "local function verb()", body, "end", end])
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), parameters)

@@ -17,12 +17,13 @@ from durable_celery.errors import (
     StoreMisconfigured,
     TooManyExecutions,
 )
+from durable_celery.journal import FORMAT
 from durable_celery.looking import Lines
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, Promise, State
+from durable_celery.settings import Durability
 from durable_celery.store import (
     MAX_BACKOFF_MS,
-    Await,
     Beat,
     Birth,
     Born,
@@ -41,10 +42,11 @@ from durable_celery.store import (
 )
 from durable_celery.stores.guards import check_groups, check_settleable
 from durable_celery.stores.redis import checks, records, scripts
-from durable_celery.stores.redis.connection import Connection, connect
+from durable_celery.stores.redis.connection import Connection, connect, timeout_of
 from durable_celery.stores.redis.keys import prefix
 from durable_celery.stores.redis.looking import RedisLooking
 from durable_celery.stores.redis.presence import RedisPresence
+from durable_celery.stores.redis.tide import Tide
 from durable_celery.stores.redis.watch import Watcher
 from durable_celery.tending import Tended
 
@@ -57,6 +59,7 @@ class RedisStore(RedisLooking):
 
     `server` is a URL or a client made with `decode_responses=True`; `patience`
     bounds every call in seconds, None waits for as long as Redis is away.
+    `durability` is "relaxed" or "strict", see docs/durability.md.
     """
 
     def __init__(
@@ -65,26 +68,36 @@ class RedisStore(RedisLooking):
         *,
         key_prefix: str = "dc",
         patience: float | None = DEFAULT_PATIENCE_S,
+        durability: Durability | str = Durability.RELAXED,
+        tide: Tide | None = None,
     ) -> None:
+        if {"{", "}"} & set(key_prefix):
+            raise StoreMisconfigured(f"the key prefix {key_prefix!r} must not hold braces: they mark the hash tag")
         self.server = server
         self.key_prefix = key_prefix
-        timeout_s = 5.0 if patience is None else max(patience, 0.1)
-        client = connect(server, timeout_s=timeout_s) if isinstance(server, str) else server
+        self.durability = Durability(durability)
+        client = connect(server, timeout_s=timeout_of(patience)) if isinstance(server, str) else server
         if not client.get_encoder().decode_responses:
             raise StoreMisconfigured("RedisStore needs a client made with decode_responses=True, or a URL")
-        self.connection = Connection(client, patience)
+        self.connection = Connection(client, patience, self.durability, tide)
         self.prefix = prefix(key_prefix, 0)
         self._watcher = Watcher(client, self.prefix)
 
     def __repr__(self) -> str:
         return f"RedisStore({self.prefix!r})"
 
-    def patient(self, patience: float | None) -> RedisStore:
+    @property
+    def rollbacks(self) -> int:
+        return self.connection.tide.rollbacks
+
+    def patient(self, patience: float | None, durability: Durability | None = None) -> RedisStore:
         """The same store through connections of its own, with another bound on every call."""
-        return RedisStore(self.server, key_prefix=self.key_prefix, patience=patience)
+        durability, tide = durability or self.durability, self.connection.tide
+        return RedisStore(self.server, key_prefix=self.key_prefix, patience=patience, durability=durability, tide=tide)
 
     def check(self) -> None:
-        self.connection.patiently(lambda: checks.check(self.connection.client, self.key_prefix))
+        client, seq = self.connection.client, f"{self.prefix}seq"
+        self.connection.patiently(lambda: checks.check(client, self.key_prefix, self.durability, seq))
 
     def create(self, new: NewPromise, *, strict: bool = False, journal: Sequence[tuple[str, str]] = ()) -> Created:
         status, *record = self._run(
@@ -107,7 +120,8 @@ class RedisStore(RedisLooking):
         return Created(Creation(status), records.promise(new.id, record[0]))
 
     def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
-        answer = self._run("claim", id=promise_id, worker=worker, nonce=secrets.token_hex(6), lease_ms=lease_ms)
+        nonce = secrets.token_hex(6)
+        answer = self._run("claim", id=promise_id, worker=worker, nonce=nonce, lease_ms=lease_ms, format=FORMAT)
         if answer[0] != "OK":
             found = records.promise(promise_id, answer[1]) if len(answer) > 1 else None
             return Refused(Refusal(answer[0]), found)
@@ -151,7 +165,7 @@ class RedisStore(RedisLooking):
         for group in groups:
             rest += [group.need, int(group.fail_fast), len(group.awaits)]
             for awaited in group.awaits:
-                rest += _await(awaited)
+                rest += records.awaited(awaited)
         answer = self._fenced("suspend", hold, rest, cursor=cursor, peek=int(peek))
         if answer[0] == "UNKNOWN":
             raise PromiseNotFound(answer[1])
@@ -277,12 +291,6 @@ def _refused(answer: Sequence[str], child: NewPromise) -> IdConflict | Expired:
     if answer[0] == "EXPIRED":
         return Expired(child.id, answer[1])
     return IdConflict.of(child.id, answer[1], child.function)
-
-
-def _await(awaited: Await) -> list[str | int]:
-    if awaited.due_at is not None:
-        return [awaited.path, "t", awaited.due_at]
-    return [awaited.path, "p", awaited.promise_id]
 
 
 def _settled(promise_id: str, answer: Sequence[Any]) -> tuple[Creation, Promise, tuple[Ready, ...]]:

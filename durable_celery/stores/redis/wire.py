@@ -11,14 +11,25 @@ from typing import Any
 import redis
 from redis.exceptions import ResponseError
 
+Command = tuple[str | int, ...]
 
-def call(client: redis.Redis, *command: str | int) -> Any:
-    """The reply; raises what redis-py raises. A connection that may still have a reply under way is not used again."""
+
+def call(client: redis.Redis, command: Command, behind: Command | None = None) -> tuple[Any, Any]:
+    """The reply, and that to the command `behind` it in the same round trip, which may be an error; or None.
+
+    Raises what redis-py raises for the first. A connection that may still have a reply under way is not used again.
+    """
     pool = client.connection_pool
     connection = pool.get_connection()
     try:
-        connection.send_command(*command)  # type: ignore[no-untyped-call]
-        return connection.read_response()
+        if behind is None:
+            connection.send_command(*command)  # type: ignore[no-untyped-call]
+            return connection.read_response(), None
+        connection.send_packed_command(connection.pack_commands([command, behind]))  # type: ignore[no-untyped-call]
+        first, second = _reply(connection), _reply(connection)
+        if isinstance(first, ResponseError):
+            raise first
+        return first, second
     except ResponseError:
         raise
     except BaseException:
@@ -26,3 +37,10 @@ def call(client: redis.Redis, *command: str | int) -> Any:
         raise
     finally:
         pool.release(connection)
+
+
+def _reply(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error

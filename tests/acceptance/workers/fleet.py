@@ -37,12 +37,14 @@ class Holder:
 class Worker:
     """One `celery worker`, by its short name. It can be started again after it ended."""
 
-    def __init__(self, name: str, argv: list[str], env: dict[str, str], log: Path) -> None:
+    def __init__(self, name: str, argv: list[str], env: dict[str, str], log: Path, root: Path = ROOT) -> None:
         self.name = name
         self.argv = argv
         self.env = env
         self.log = log
-        self.child = Child(argv, log=log, env=env, cwd=ROOT)
+        #: Where its code is: this release, or another one unpacked elsewhere.
+        self.root = root
+        self.child = Child(argv, log=log, env=env, cwd=root)
         #: Whether it was told to shut down.
         self.leaving = False
 
@@ -90,7 +92,7 @@ class Worker:
     def again(self) -> Worker:
         """Start it once more; what is left of it is killed first."""
         self.child.kill()
-        self.child = Child(self.argv, log=self.log, env=self.env, cwd=ROOT)
+        self.child = Child(self.argv, log=self.log, env=self.env, cwd=self.root)
         self.leaving = False
         return self
 
@@ -125,6 +127,7 @@ class Fleet:
         options: tuple[str, ...] = (),
         env: dict[str, str] | None = None,
         wait: bool = True,
+        root: Path = ROOT,
         **conf: Any,
     ) -> list[Worker]:
         """Start workers side by side; `conf` is added to the application's configuration in them."""
@@ -132,7 +135,7 @@ class Fleet:
         for name in names:
             argv = [sys.executable, "-m", "celery", "-A", self.app, "worker"]
             argv += ["-n", f"{name}@%h", "-l", "info", "-P", pool, "-c", str(concurrency), "--without-mingle", *options]
-            worker = Worker(name, argv, {**self.env(**conf), **(env or {})}, self.folder / f"{name}.log")
+            worker = Worker(name, argv, {**self.env(**conf), **(env or {})}, self.folder / f"{name}.log", root)
             self.workers[name] = worker
             started.append(worker)
         return [worker.ready() for worker in started] if wait else started

@@ -188,6 +188,11 @@ async def errand(ctx: Context, seconds: float) -> dict[str, str]:
 # Durable bodies that go wrong
 
 
+async def errand_2(ctx: Context, seconds: float) -> list[str]:
+    """The next version of the errand, for workers that have it."""
+    return [await ctx.run(effect, seconds) for _ in range(3)]
+
+
 def poisoned(ctx: Context, gate: str) -> list[str]:
     return [ctx.run(effect).get(), ctx.run(die_until, gate).get(), ctx.run(effect).get()]
 

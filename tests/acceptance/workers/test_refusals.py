@@ -116,3 +116,16 @@ def test_a_redis_without_append_only_file_is_warned_about_once(fleet: Fleet, tmp
             assert worker.says("appendonly yes") == 1
         finally:
             forgetful.close()
+
+
+def test_a_redis_that_cannot_keep_strict_durability_is_refused(fleet: Fleet, tmp_path: Path) -> None:
+    with EmbeddedRedis() as server:
+        redis.Redis.from_url(server.url).config_set("appendonly", "no")
+        bold = Fleet(tmp_path, fleet.broker, server.url, durable_durability="strict")
+        try:
+            (worker,) = bold.start("bold", wait=False)
+            assert worker.ended(30) != 0
+            assert worker.says("set `appendonly yes` and `appendfsync always`")
+            assert not worker.says(" ready.")
+        finally:
+            bold.close()

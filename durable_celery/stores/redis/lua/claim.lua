@@ -1,13 +1,15 @@
 -- T2. Take a ready execution.
 -- Why the nonce: a store that lost its tail would give the same epoch twice.
--- Returns {OK, token, now, the record, the journal, the state of the object of an exclusive call}, or {ABSENT}, or {NOTREADY | SETTLED, the record}.
+-- Why the format: an older worker leaves to the newer ones what it could not read.
+-- Returns {OK, token, now, the record, the journal, the state of the object of an exclusive call}, or {ABSENT}, or {NOTREADY | NEWER | SETTLED, the record}.
 local partition = unpack(KEYS)
-local id, worker, nonce, lease_ms = unpack(ARGV, 1, 4)
+local id, worker, nonce, lease_ms, format = unpack(ARGV, 1, 5)
 
 local state = live(id)
 if not state then return {'ABSENT'} end
 local r = P .. 'r:' .. id
 if state ~= 'P' then return {'SETTLED', redis.call('HGETALL', r)} end
+if tonumber(redis.call('HGET', r, 'jf') or 1) > tonumber(format) then return {'NEWER', redis.call('HGETALL', r)} end
 local h = redis.call('HMGET', r, 't', 'nb', 'n', 'e', 'ac', 'ob')
 local function claimed(token)
   local state = h[5] == 'X' and redis.call('HGETALL', P .. 'st:' .. h[6]) or {}

@@ -4,6 +4,7 @@
 -- so a script touches one slot only. Fields and keys: see keys.py.
 -- Payloads are opaque strings: nothing here decodes JSON.
 local P = KEYS[1]
+local floor = tonumber(table.remove(ARGV, 1)) -- how far the caller has seen the store go, when that is a fence; else 0
 local GRACE = 2000
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -1,0 +1,1 @@
+"""Executions that were recorded by releases, in the middle of their work: every later release carries them on."""

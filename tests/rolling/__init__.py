@@ -1,0 +1,1 @@
+"""Deployments under load: workers are told to stop and come back, one after the other, also in another version."""
