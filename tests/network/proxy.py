@@ -28,9 +28,9 @@ class Trouble(StrEnum):
     DROP_REPLIES = "drop_replies"
     #: A reply ends in the middle, with a reset.
     CUT = "cut"
-    #: The server closed its side and the client is never told. New connections work.
+    #: The server closed its side and the client is not told before it is over. New connections work.
     HALF_OPEN = "half_open"
-    #: The client is gone in the eyes of the proxy, the server is never told. New connections work.
+    #: The client's side is reset, the server is not told before it is over. New connections work.
     HALF_OPEN_BEHIND = "half_open_behind"
     #: A few bytes at a time.
     TRICKLE = "trickle"
@@ -49,7 +49,7 @@ class _Link:
 
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
-    #: Its bytes go nowhere for ever.
+    #: Its bytes go nowhere.
     dead: bool = False
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -61,8 +61,10 @@ class _Link:
 class Proxy:
     """Listens on `port`, and passes on to a port of this machine. `trouble` may be set at any time, by any thread."""
 
-    def __init__(self, target: int, seed: int = 0) -> None:
+    def __init__(self, target: int, seed: int = 0, *, resets: bool = True) -> None:
+        """Without `resets` the two ends of a half-open connection never hear of it."""
         self._target = target
+        self._resets = resets
         self._chance = random.Random(seed)
         self._links: set[_Link] = set()
         self._trouble = Trouble.NONE
@@ -112,7 +114,9 @@ class Proxy:
         if trouble is not Trouble.NONE:
             self._calm = asyncio.Event()
         for link in list(self._links):
-            if trouble is Trouble.RESET:
+            if link.dead and self._resets:  # as the kernel of a host that came back answers what it does not know
+                link.reset()
+            elif trouble is Trouble.RESET:
                 self._count(trouble)
                 link.reset()
             elif trouble in _SPLITTING and not link.dead:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from durable_celery.dev import EmbeddedRedis
 from tests.acceptance.workers.fleet import Fleet
@@ -68,11 +69,14 @@ class Net:
 
 
 @contextmanager
-def net_of(folder: Path, seed: int) -> Iterator[Net]:
+def net_of(folder: Path, seed: int, *, resets: bool = True, **conf: Any) -> Iterator[Net]:
     with EmbeddedRedis() as broker, EmbeddedRedis() as store:
-        with Proxy(broker.port, seed) as to_broker, Proxy(store.port, seed + 1) as to_store:
+        with (
+            Proxy(broker.port, seed, resets=resets) as to_broker,
+            Proxy(store.port, seed + 1, resets=resets) as to_store,
+        ):
             urls = [url_of(proxy) for proxy in (to_broker, to_store)]
-            fleet = Fleet(folder, *urls, durable_lease=LEASE_S, durable_max_attempts=MAX_ATTEMPTS)
+            fleet = Fleet(folder, *urls, durable_lease=LEASE_S, durable_max_attempts=MAX_ATTEMPTS, **conf)
             fleet.app = "tests.kills.shop"
             try:
                 yield Net(fleet, to_broker, to_store)
