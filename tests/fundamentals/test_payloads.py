@@ -1,4 +1,4 @@
-"""Any value, as argument, result of a step or of a promise: it comes back equal, or is refused before it is recorded."""
+"""Any value, as argument, result of a step or of a promise: it comes back equal, or is refused and not recorded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def nested(depth: int) -> list[Any]:
 
 
 def as_argument(durable: Durable, id: str, value: object) -> Any:
-    durable.register(lambda ctx, given: given, name="echo")
+    durable.register(name="echo")(lambda ctx, given: given)
     try:
         return durable.run(id, "echo", value).result(10)
     except REFUSED:
@@ -44,7 +44,7 @@ def as_result_of_a_step(durable: Durable, id: str, value: object) -> Any:
         with contextlib.suppress(*REFUSED):  # the result of the whole is another payload, and not what this is about
             return ctx.run(lambda: None).get()
 
-    durable.register(body, name=f"body-{id}")
+    durable.register(name=f"body-{id}")(body)
     try:
         durable.run(id, f"body-{id}").result(10)
     except REFUSED:

@@ -1,1 +1,1 @@
-"""Real workers are killed, frozen and stopped, messages multiplied and forgotten, while steps tell a ledger what they do."""
+"""Real workers are killed, frozen and stopped, messages multiplied and forgotten, while steps write a ledger."""

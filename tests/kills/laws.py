@@ -1,4 +1,4 @@
-"""What must hold whatever was done to the workers, told by the ledger and the results; each broken one is a sentence."""
+"""What must hold whatever was done to the workers, told by ledger and results; each broken one is a sentence."""
 
 from __future__ import annotations
 

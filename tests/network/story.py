@@ -70,20 +70,21 @@ class Net:
 
 @contextmanager
 def net_of(folder: Path, seed: int, *, resets: bool = True, **conf: Any) -> Iterator[Net]:
-    with EmbeddedRedis() as broker, EmbeddedRedis() as store:
-        with (
-            Proxy(broker.port, seed, resets=resets) as to_broker,
-            Proxy(store.port, seed + 1, resets=resets) as to_store,
-        ):
-            urls = [url_of(proxy) for proxy in (to_broker, to_store)]
-            fleet = Fleet(folder, *urls, durable_lease=LEASE_S, durable_max_attempts=MAX_ATTEMPTS, **conf)
-            fleet.app = "tests.kills.shop"
-            try:
-                yield Net(fleet, to_broker, to_store)
-            finally:
-                to_broker.set(Trouble.NONE)
-                to_store.set(Trouble.NONE)
-                fleet.close()
+    with (
+        EmbeddedRedis() as broker,
+        EmbeddedRedis() as store,
+        Proxy(broker.port, seed, resets=resets) as to_broker,
+        Proxy(store.port, seed + 1, resets=resets) as to_store,
+    ):
+        urls = [url_of(proxy) for proxy in (to_broker, to_store)]
+        fleet = Fleet(folder, *urls, durable_lease=LEASE_S, durable_max_attempts=MAX_ATTEMPTS, **conf)
+        fleet.app = "tests.kills.shop"
+        try:
+            yield Net(fleet, to_broker, to_store)
+        finally:
+            to_broker.set(Trouble.NONE)
+            to_store.set(Trouble.NONE)
+            fleet.close()
 
 
 def url_of(proxy: Proxy) -> str:

@@ -1,4 +1,4 @@
-"""Makes this process' wall clock wrong as `WRONG_CLOCK` says: by so many seconds, or jumping. Python imports it first."""
+"""Makes this process' wall clock wrong as `WRONG_CLOCK` says: so many seconds, or jumping. Python imports it first."""
 
 from __future__ import annotations
 
