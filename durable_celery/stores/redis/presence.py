@@ -3,7 +3,9 @@
 A lease tells that a worker is gone only when it ends. The kernel tells at once:
 it closes the connection of a killed process, and `PUBSUB NUMSUB` shows any
 other worker that nobody listens to that node's channel any more. A frozen
-process or a lost host keeps its connection; there the lease decides.
+process or a lost host keeps its connection; there the lease decides. A
+connection that is lost without a word (a firewall forgot it) is seen in the same
+place by the worker itself: nobody listens to its own channel.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ class RedisPresence:
         self._channel = prefix + "node:"
         self._node = node
         self._missed: set[str] = set()
+        #: How often in a row this node itself was not heard.
+        self._unheard = 0
         self._judge_from = 0.0
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -47,12 +51,14 @@ class RedisPresence:
             self._missed.clear()
             return []
         try:
-            nodes = [str(node) for node in self._client.zrange(self._workers, 0, -1) if node != self._node]
-            heard = self._client.pubsub_numsub(*(self._channel + node for node in nodes)) if nodes else []
+            nodes = {self._node, *map(str, self._client.zrange(self._workers, 0, -1))}
+            heard = self._client.pubsub_numsub(*(self._channel + node for node in nodes))
         except (RedisError, OSError):
             self._disturbed()
             raise
         absent = {str(channel)[len(self._channel) :] for channel, listeners in heard if int(listeners) == 0}
+        self._unheard = self._unheard + 1 if self._node in absent else 0
+        absent.discard(self._node)
         twice = absent & self._missed
         self._missed = absent - twice
         return sorted(twice)
@@ -69,6 +75,7 @@ class RedisPresence:
         pubsub.subscribe(self._channel + self._node)
         pubsub.get_message(timeout=2.0)  # the confirmation: from here on we are seen
         self._client.zadd(self._workers, {self._node: time.time()})
+        self._unheard = 0
         return pubsub
 
     def _listen(self, pubsub: redis.client.PubSub) -> None:
@@ -79,6 +86,8 @@ class RedisPresence:
                 if current is None:
                     current = self._subscribe()
                 current.get_message(timeout=1.0)
+                if self._unheard > 1:
+                    raise ConnectionError("nobody hears this worker any more")
             except Exception:  # a pool closed under its reader raises whatever it meets: a new connection mends it
                 self._disturbed()
                 if current is not None:
