@@ -15,7 +15,7 @@ import time
 import redis
 from redis.exceptions import RedisError
 
-from durable_celery.stores.redis.connection import subscriber
+from durable_celery.stores.redis.nodes import Server, subscriber
 
 logger = logging.getLogger("durable_celery")
 
@@ -26,8 +26,8 @@ SETTLE_S = 2.0
 class RedisPresence:
     """One worker's presence, and its view of the others."""
 
-    def __init__(self, client: redis.Redis, prefix: str, node: str) -> None:
-        self._client = client
+    def __init__(self, server: Server, prefix: str, node: str) -> None:
+        self._server, self._prefix = server, prefix
         self._workers = prefix + "workers"
         self._channel = prefix + "node:"
         self._node = node
@@ -47,12 +47,12 @@ class RedisPresence:
             self._missed.clear()
             return []
         try:
-            nodes = [str(node) for node in self._client.zrange(self._workers, 0, -1) if node != self._node]
-            heard = self._client.pubsub_numsub(*(self._channel + node for node in nodes)) if nodes else []
+            members = self._server.at(self._prefix).zrange(self._workers, 0, -1)
+            nodes = [str(node) for node in members if node != self._node]
         except (RedisError, OSError):
             self._disturbed()
             raise
-        absent = {str(channel)[len(self._channel) :] for channel, listeners in heard if int(listeners) == 0}
+        absent = set(nodes) - self._present(nodes)
         twice = absent & self._missed
         self._missed = absent - twice
         return sorted(twice)
@@ -60,15 +60,28 @@ class RedisPresence:
     def leave(self) -> None:
         self._stopped.set()
         try:
-            self._client.zrem(self._workers, self._node)
+            self._server.at(self._prefix).zrem(self._workers, self._node)
         except (RedisError, OSError) as error:
             logger.debug("left without saying so: %s", error)
 
+    def _present(self, nodes: list[str]) -> set[str]:
+        """Who of them is subscribed, on whichever server; all of them when one that was to be asked did not answer."""
+        channels = [self._channel + node for node in nodes]
+        try:
+            asked = self._server.everywhere() if nodes else []
+            counted = [each for client in asked for each in client.pubsub_numsub(*channels)]
+        except (RedisError, OSError) as error:
+            logger.debug("nobody is judged for now: %s", error)
+            self._disturbed()
+            return set(nodes)
+        return {str(channel)[len(self._channel) :] for channel, listeners in counted if int(listeners)}
+
     def _subscribe(self) -> redis.client.PubSub:
-        pubsub = subscriber(self._client)
+        client = self._server.at(self._prefix)
+        pubsub = subscriber(client)
         pubsub.subscribe(self._channel + self._node)
         pubsub.get_message(timeout=2.0)  # the confirmation: from here on we are seen
-        self._client.zadd(self._workers, {self._node: time.time()})
+        client.zadd(self._workers, {self._node: time.time()})
         return pubsub
 
     def _listen(self, pubsub: redis.client.PubSub) -> None:
@@ -89,4 +102,5 @@ class RedisPresence:
             current.close()
 
     def _disturbed(self) -> None:
+        self._server.renew()
         self._judge_from = time.monotonic() + SETTLE_S
