@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,12 @@ _START_S = 30
 class Node(EmbeddedRedis):
     """One server of a cluster."""
 
+    #: The bus would listen 10,000 ports higher, which may be no port.
+    _bus: int | None = None
+
     def _command(self, binary: Path) -> list[str | Path]:
-        # The bus would listen 10,000 ports higher, which may be no port.
-        bus = ("--cluster-port", str(free_port(HOST)), "--cluster-node-timeout", "2000")
+        self._bus = self._bus or free_port(HOST)
+        bus = ("--cluster-port", str(self._bus), "--cluster-node-timeout", "2000")
         return [*super()._command(binary), "--cluster-enabled", "yes", *bus]
 
     def client(self) -> redis.Redis:
@@ -66,6 +69,31 @@ class TestCluster:
         """Who has the partition, as far as it knows itself."""
         (found,) = (node for node in self.nodes if any(low <= SLOT <= high for low, high in _slots(node)))
         return found
+
+    def other(self) -> Node:
+        """One that has not got the partition."""
+        return next(node for node in self.nodes if node is not self.owner())
+
+    def carry(self, to: Node, halfway: Callable[[], object] = lambda: None) -> None:
+        """Give the partition's slot to another node, key by key, as `redis-cli --cluster reshard` does."""
+        source = self.owner()
+        to.ask("CLUSTER", "SETSLOT", SLOT, "IMPORTING", source.id)
+        source.ask("CLUSTER", "SETSLOT", SLOT, "MIGRATING", to.id)
+        count = int(source.ask("CLUSTER", "COUNTKEYSINSLOT", SLOT))
+        try:
+            self._move(source, to, count // 2)
+            halfway()
+        finally:
+            self._move(source, to, count)
+            for node in (to, source, *self.nodes):
+                node.ask("CLUSTER", "SETSLOT", SLOT, "NODE", to.id)
+
+    def _move(self, source: Node, to: Node, most: int) -> None:
+        """Up to so many keys."""
+        for first in range(0, most, 20):
+            keys = source.ask("CLUSTER", "GETKEYSINSLOT", SLOT, min(20, most - first))
+            if keys:
+                source.ask("MIGRATE", HOST, to.port, "", 0, 5000, "KEYS", *keys)
 
     def join(self) -> None:
         """Make one cluster of the three, and wait until all of them say so."""

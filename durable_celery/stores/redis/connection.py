@@ -142,8 +142,9 @@ class Connection:
             return StoreFull(
                 "Redis is at its maxmemory and refuses to write; raise maxmemory or delete data. Nothing is lost"
             )
+        why = f"its keys are being carried: {error}" if isinstance(error, exceptions.AskError) else str(error)
         return StoreUnavailable(
-            f"Redis did not answer within {self.patience_s:g} s ({error}); nothing acknowledged is lost, try again"
+            f"Redis did not answer within {self.patience_s:g} s ({why}); nothing acknowledged is lost, try again"
         )
 
     def _trouble(self, error: Exception) -> type[DurableError] | None:
