@@ -17,7 +17,7 @@ import time
 import redis
 from redis.exceptions import RedisError
 
-from durable_celery.stores.redis.connection import subscriber
+from durable_celery.stores.redis.nodes import Server, subscriber
 
 logger = logging.getLogger("durable_celery")
 
@@ -28,8 +28,8 @@ SETTLE_S = 2.0
 class RedisPresence:
     """One worker's presence, and its view of the others."""
 
-    def __init__(self, client: redis.Redis, prefix: str, node: str) -> None:
-        self._client = client
+    def __init__(self, server: Server, prefix: str, node: str) -> None:
+        self._server, self._prefix = server, prefix
         self._workers = prefix + "workers"
         self._channel = prefix + "node:"
         self._node = node
@@ -51,12 +51,12 @@ class RedisPresence:
             self._missed.clear()
             return []
         try:
-            nodes = {self._node, *map(str, self._client.zrange(self._workers, 0, -1))}
-            heard = self._client.pubsub_numsub(*(self._channel + node for node in nodes))
+            members = self._server.at(self._prefix).zrange(self._workers, 0, -1)
         except (RedisError, OSError):
             self._disturbed()
             raise
-        absent = {str(channel)[len(self._channel) :] for channel, listeners in heard if int(listeners) == 0}
+        nodes = {self._node, *map(str, members)}
+        absent = nodes - self._present(sorted(nodes))
         self._unheard = self._unheard + 1 if self._node in absent else 0
         absent.discard(self._node)
         twice = absent & self._missed
@@ -66,15 +66,28 @@ class RedisPresence:
     def leave(self) -> None:
         self._stopped.set()
         try:
-            self._client.zrem(self._workers, self._node)
+            self._server.at(self._prefix).zrem(self._workers, self._node)
         except (RedisError, OSError) as error:
             logger.debug("left without saying so: %s", error)
 
+    def _present(self, nodes: list[str]) -> set[str]:
+        """Who of them is subscribed, on whichever server; all of them when one that was to be asked did not answer."""
+        channels = [self._channel + node for node in nodes]
+        try:
+            asked = self._server.everywhere() if nodes else []
+            counted = [each for client in asked for each in client.pubsub_numsub(*channels)]
+        except (RedisError, OSError) as error:
+            logger.debug("nobody is judged for now: %s", error)
+            self._disturbed()
+            return set(nodes)
+        return {str(channel)[len(self._channel) :] for channel, listeners in counted if int(listeners)}
+
     def _subscribe(self) -> redis.client.PubSub:
-        pubsub = subscriber(self._client)
+        client = self._server.at(self._prefix)
+        pubsub = subscriber(client)
         pubsub.subscribe(self._channel + self._node)
         pubsub.get_message(timeout=2.0)  # the confirmation: from here on we are seen
-        self._client.zadd(self._workers, {self._node: time.time()})
+        client.zadd(self._workers, {self._node: time.time()})
         self._unheard = 0
         return pubsub
 
@@ -98,4 +111,5 @@ class RedisPresence:
             current.close()
 
     def _disturbed(self) -> None:
+        self._server.renew()
         self._judge_from = time.monotonic() + SETTLE_S
