@@ -35,18 +35,8 @@ check: setup  ## format, lint, types
 format: setup  ## put the code into its format
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-soak: setup  ## the long tests of reliability, for hours; SEED=7 for another course of things
-	@set -e; run() { echo "== $$*"; $(BIN)/python -m "$$@"; }; \
-	run tests.mutants; \
-	run tests.model; \
-	run tests.faults --depth 1; \
-	run tests.faults --depth 2 --seed $(SEED) --minutes 30; \
-	run tests.contract.stateful --examples 1000 --steps 100 --seed $(SEED); \
-	run tests.kills --kills 100 --seed $(SEED); \
-	run tests.network --faults 200 --seed $(SEED); \
-	run tests.redis_chaos --kills 500 --seed $(SEED); \
-	run tests.rolling --stops 50 --seed $(SEED); \
-	run tests.web.fuzz --cases 1000 --seed $(SEED)
+soak: setup  ## the long tests of reliability, for hours; make soak again goes on; SEED=7 for another course of things
+	@$(BIN)/python -m tests.soak --seed $(SEED)
 
 bench: setup  ## the benchmarks
 	@set -e; for each in benchmarks/[a-z]*.py; do echo "== $$each"; $(BIN)/python $$each; done

@@ -17,7 +17,10 @@ def main(args: list[str]) -> int:
         return int(not sound(FARTHER))
     held = sound(BOUNDS)
     print()
-    return int(not (all_found() and held))
+    found = all_found()
+    print(f"{len(BOUNDS)} configurations {'hold' if held else 'DO NOT HOLD'}, ", end="")
+    print(f"{len(MUTANTS)} mutants {'found' if found else 'NOT ALL FOUND'}")
+    return int(not (found and held))
 
 
 def sound(bounds: list[Bound]) -> bool:

@@ -1,0 +1,1 @@
+"""The long tests one after the other, each command in a process of its own; what is done is not done again."""
