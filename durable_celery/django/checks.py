@@ -16,6 +16,7 @@ from durable_celery.django.project import HINT, durable_of_project
 from durable_celery.durable import Durable
 from durable_celery.errors import DurableError, PromiseNotFound
 from durable_celery.stores.local import LocalStore
+from durable_celery.worker import patience
 
 TAG = "durable"
 _SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
@@ -73,6 +74,19 @@ def check_store(**_: Any) -> list[checks.CheckMessage]:
     except DurableError as error:
         hint = "See durable_store_url, and that this machine may connect to it. Calls are refused until it answers."
         return [checks.Warning(f"The store cannot be used: {error}", hint=hint, id="durable_celery.W005")]
+
+
+@checks.register(TAG, deploy=True)
+def check_broker(**_: Any) -> list[checks.CheckMessage]:
+    """Whether a request that starts an execution returns when the broker is gone without a word."""
+    try:
+        durable = durable_of_project()
+    except Exception:
+        return []  # check_setting says why
+    if durable.app is None or not patience.is_endless(durable.app):
+        return []
+    message = "A broker that is gone without a word, as behind a firewall, is waited for without end."
+    return [checks.Warning(message, hint=f"In Celery's configuration: {patience.ADVICE}.", id="durable_celery.W006")]
 
 
 def _of_store(durable: Durable) -> list[checks.CheckMessage]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from celery import Celery
 
+from durable_celery.worker import patience
+
 
 def celery_from(environ: Mapping[str, str]) -> Celery | None:
     """On the broker of CELERY_BROKER_URL, None without one.
@@ -20,6 +22,7 @@ def celery_from(environ: Mapping[str, str]) -> Celery | None:
     backend = environ.get("CELERY_RESULT_BACKEND") or next(iter(redis), None)
     app = Celery("durable", broker=broker, backend=backend, set_as_current=False)
     app.conf.broker_connection_retry_on_startup = True
+    patience.limited(app)
     if store:
         app.conf.durable_store_url = store
     return app

@@ -18,6 +18,7 @@ from durable_celery import telemetry
 from durable_celery.errors import StoreUnavailable
 from durable_celery.presence import Presence
 from durable_celery.store import Store, Sweep
+from durable_celery.worker import patience
 from durable_celery.worker.binding import Binding
 from durable_celery.worker.children import Children
 from durable_celery.worker.revoked import Revoked
@@ -59,6 +60,8 @@ class Sweeper(bootsteps.StartStopStep):
     def start(self, worker: Any) -> None:
         self._store = self.binding.open_store(PATIENCE_S)
         self._check(self._store)
+        if patience.is_endless(worker.app):
+            logger.warning("a broker that is gone without a word is waited for without end: set %s", patience.ADVICE)
         self._presence = self._store.presence(self.binding.process.node)
         self._attend()
         self.binding.children = Children(get_event_loop(), self.binding.crashed)

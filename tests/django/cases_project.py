@@ -19,6 +19,7 @@ from django.urls import clear_url_caches, include, path
 
 from durable_celery import Durable
 from durable_celery.django import checks
+from durable_celery.stores.local import LocalStore
 from durable_celery.web.django import urls
 from tests.django.site.celery import durable
 
@@ -113,3 +114,12 @@ def test_the_store_is_asked_before_a_deployment_only() -> None:
     with override_settings(DURABLE=Durable.local()):
         assert "Durable(app)" in found(include_deployment_checks=True)["durable_celery.W004"]
     assert found(include_deployment_checks=True) == {}
+
+
+def test_a_broker_that_would_be_waited_for_without_end_is_told_before_a_deployment() -> None:
+    elsewhere = Durable(Celery(broker="redis://10.255.255.1/0"), store=LocalStore())
+    with override_settings(DURABLE=elsewhere):
+        assert "durable_celery.W006" not in found()
+        assert "socket_timeout" in found(include_deployment_checks=True)["durable_celery.W006"]
+        elsewhere.app.conf.broker_transport_options = {"socket_timeout": 5}
+        assert "durable_celery.W006" not in found(include_deployment_checks=True)
