@@ -6,13 +6,14 @@ Exit code 1 when a law was broken.
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.network.proxy import Trouble
-from tests.network.story import disturbed, net_of
+from tests.network.story import END_S, disturbed, net_of
 
 #: Faults of one fleet; then another one begins, under a seed that is printed.
 _CHAPTER = 50
@@ -27,8 +28,10 @@ def main() -> int:
     asked.add_argument("--only", type=Trouble, action="append", default=[])
     asked.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     asked.add_argument("--never-reset", action="store_true", help="half-open connections stay so")
+    asked.add_argument("--conf", type=json.loads, help="Celery's, as JSON; five seconds of patience with --never-reset")
+    asked.add_argument("--end", type=float, default=END_S, help="seconds that what is left may take at the end")
     said = asked.parse_args()
-    conf = _IMPATIENT if said.never_reset else {}
+    conf = said.conf if said.conf is not None else _IMPATIENT if said.never_reset else {}
     broken = 0
     for chapter in range(-(-said.faults // _CHAPTER)):
         seed, faults = said.seed + chapter, min(_CHAPTER, said.faults - chapter * _CHAPTER)
@@ -36,7 +39,7 @@ def main() -> int:
             tempfile.TemporaryDirectory() as folder,
             net_of(Path(folder), seed, resets=not said.never_reset, **conf) as net,
         ):
-            report = disturbed(net, seed, faults, pool=said.pool, troubles=tuple(said.only))
+            report = disturbed(net, seed, faults, pool=said.pool, troubles=tuple(said.only), end_s=said.end)
             logs = net.fleet.logs(60) if report.broken else []
         print(f"{said.pool}, seed {seed}: {report.told()}", flush=True)
         for law in report.broken:

@@ -100,6 +100,7 @@ def disturbed(
     lasting_s: tuple[float, float] = (0.1, 1.5),
     calm_s: tuple[float, float] = (0.1, 0.8),
     troubles: tuple[Trouble, ...] = (),
+    end_s: float = END_S,
 ) -> Report:
     """So many faults: these troubles in turn, or any at random; of the broker, the store, or both."""
     chance, report = random.Random(seed), Report()
@@ -115,7 +116,7 @@ def disturbed(
             _fault(net, sides, trouble, LEASE_S + 2 if long else chance.uniform(*lasting_s))
             report.faults[f"{trouble} ({' and '.join(sides)})"] += 1
         over_at = time.monotonic()
-        stuck = load.finish(END_S)
+        stuck = load.finish(end_s)
         report.ended_after_s = time.monotonic() - over_at
         report.broken += [load.described(name) for name in stuck]
     finally:
