@@ -32,9 +32,13 @@ class Runs:
 
     def cut_by(self, pids: Iterable[int], at: float) -> list[Line]:
         """Runs at work in these processes at that time, which somebody took over later."""
+        return [run for run in self.at_work(pids, at) if self.after(run) is not None]
+
+    def at_work(self, pids: Iterable[int], at: float) -> list[Line]:
+        """Runs in these processes at that time."""
         ours = set(pids)
         every = [run for runs in self.started.values() for run in runs if run.pid in ours and run.at < at]
-        return [run for run in every if self.done.get(run.run, at) >= at and self.after(run) is not None]
+        return [run for run in every if self.done.get(run.run, at) >= at]
 
 
 def results_are_of_runs_that_ended(runs: Runs, results: dict[str, dict[str, Any]]) -> list[str]:

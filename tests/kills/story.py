@@ -16,6 +16,7 @@ from tests.kills import laws
 from tests.kills.load import Load
 from tests.kills.shop import multiplied, project
 from tests.kills.strikes import KINDS, LEASE_S, Hospital, Kind, Strike
+from tests.kills.watch import Watch
 
 CONCURRENCY = {"prefork": 2, "threads": 4, "solo": 1}
 #: Seconds that the wall clock of each worker is off; the store's and the client's are right.
@@ -33,6 +34,8 @@ class Report:
     strikes: Counter[str] = field(default_factory=Counter)
     #: Seconds from a strike to the next run of a step that it cut off, by kind.
     takeovers: dict[str, list[float]] = field(default_factory=dict)
+    #: Of these the seconds until the execution was let go, without the time when no worker was up.
+    let_go: dict[str, list[float]] = field(default_factory=dict)
     executions: int = 0
     lost: int = 0
     steps: int = 0
@@ -42,13 +45,17 @@ class Report:
 
     def told(self) -> str:
         strikes = ", ".join(f"{count} {kind}" for kind, count in sorted(self.strikes.items()))
-        slow = "; ".join(f"{kind} {percentiles(found)}" for kind, found in sorted(self.takeovers.items()) if found)
         return (
             f"{strikes}: {self.executions} executions, {self.lost} lost, {self.steps} steps, "
             f"{self.cut} runs cut off and repeated, {self.again} recorded steps run again\n"
-            f"  from the strike to the next run of the step, p50/p99/most in s: {slow}\n"
+            f"  from the strike to the next run of the step, p50/p99/most in s: {by_kind(self.takeovers)}\n"
+            f"  of it until it was taken from the one that was struck, while a worker was up: {by_kind(self.let_go)}\n"
             f"  broken laws: {len(self.broken)}"
         )
+
+
+def by_kind(seconds: dict[str, list[float]]) -> str:
+    return "; ".join(f"{kind} {percentiles(found)}" for kind, found in sorted(seconds.items()) if found)
 
 
 def percentiles(found: list[float]) -> str:
@@ -95,6 +102,7 @@ def struck(
     start(fleet, pool, clocks)
     durable = project(fleet.broker, fleet.store, **fleet.conf)
     hospital = Hospital(fleet, chance)
+    watch = Watch(durable, lambda: bool(hospital.healthy()))
     with multiplied():
         load = Load(durable, at_once=3 * CONCURRENCY[pool] * len(clocks), step_s=step_s, seed=seed)
         try:
@@ -102,12 +110,14 @@ def struck(
                 worker = _next_victim(hospital, chance.uniform(*apart_s))
                 kind = kinds[number % len(kinds)] if kinds else chance.choices(list(KINDS), list(KINDS.values()))[0]
                 made.append(kind(hospital, worker))
+                watch.struck(made[-1], fleet.ledger.lines())
             hospital.discharge()
             stuck = load.finish(END_S)
             report.broken += [load.described(name) for name in stuck]
         finally:
             load.close()
-            _sum_up(report, fleet, load, made)
+            watch.close()
+            _sum_up(report, fleet, load, made, watch)
             durable.close()
     return report
 
@@ -121,7 +131,7 @@ def _next_victim(hospital: Hospital, seconds: float) -> Worker:
     return hospital.chance.choice(hospital.healthy())
 
 
-def _sum_up(report: Report, fleet: Fleet, load: Load, strikes: list[Strike]) -> None:
+def _sum_up(report: Report, fleet: Fleet, load: Load, strikes: list[Strike], watch: Watch) -> None:
     runs = laws.Runs(fleet.ledger.lines())
     report.strikes = Counter(strike.kind for strike in strikes)
     for strike in strikes:
@@ -129,6 +139,9 @@ def _sum_up(report: Report, fleet: Fleet, load: Load, strikes: list[Strike]) -> 
             after = runs.after(cut)
             assert after is not None
             report.takeovers.setdefault(strike.kind, []).append(after.at - strike.at)
+            seconds = watch.seconds(cut, strike.at)
+            if seconds is not None:
+                report.let_go.setdefault(strike.kind, []).append(seconds)
     report.executions, report.steps, report.cut = len(load.results), len(runs.started), runs.repeated
     report.lost = len(load.started) - len(load.results)
     report.again = len(laws.no_recorded_step_runs_again(runs, load.results))

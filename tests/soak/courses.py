@@ -67,7 +67,7 @@ COURSES = [
     Course("tests.faults", 1, ("--depth", "2"), "--minutes", amount=30, part=6),
     Course("tests.simulation", 3, (), "--seeds", amount=2500, part=500, seeds=500),
     Course("tests.contract.stateful", 1, ("--steps", "100"), "--examples", amount=1250, part=250),
-    Course("tests.kills", 9, (), "--kills", amount=100, part=20),
+    Course("tests.kills", 12, (), "--kills", amount=100, part=20),
     Course("tests.network", 3, (), "--faults", amount=1000, part=50),
     Course("tests.redis_chaos", 2, (), "--kills", amount=500, part=20),
     Course("tests.rolling", 2, (), "--stops", amount=50, part=10),
