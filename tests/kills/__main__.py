@@ -22,18 +22,20 @@ def main() -> int:
     asked.add_argument("--kills", type=int, default=60)
     asked.add_argument("--pool", choices=list(CONCURRENCY), action="append")
     asked.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    asked.add_argument("--at-once", type=int, help="executions under way; three for each hand if not said")
+    asked.add_argument("--step", type=float, default=0.1, help="seconds that a step takes")
     said = asked.parse_args()
     broken = 0
     for pool in said.pool or CONCURRENCY:
         for chapter in range(-(-said.kills // _CHAPTER)):
             seed, kills = said.seed + chapter, min(_CHAPTER, said.kills - chapter * _CHAPTER)
-            broken += chapter_of(pool, seed, kills)
+            broken += chapter_of(pool, seed, kills, at_once=said.at_once, step_s=said.step)
     return int(broken > 0)
 
 
-def chapter_of(pool: str, seed: int, kills: int) -> int:
+def chapter_of(pool: str, seed: int, kills: int, *, at_once: int | None, step_s: float) -> int:
     with tempfile.TemporaryDirectory() as folder, fleet_of(Path(folder)) as fleet:
-        report = struck(fleet, pool, seed, kills)
+        report = struck(fleet, pool, seed, kills, at_once=at_once, step_s=step_s)
     print(f"{pool}, seed {seed}: {report.told()}", flush=True)
     for law in report.broken:
         print(f"  BROKEN: {law}")

@@ -96,15 +96,16 @@ def struck(
     kinds: tuple[Kind, ...] = (),
     apart_s: tuple[float, float] = (0.6, 2.0),
     step_s: float = 0.1,
+    at_once: int | None = None,
 ) -> Report:
-    """So many strikes: these kinds in turn, or any at random."""
+    """So many strikes: these kinds in turn, or any at random. More `at_once` than hands means waiting for one."""
     chance, report, made = random.Random(seed), Report(), []
     start(fleet, pool, clocks)
     durable = project(fleet.broker, fleet.store, **fleet.conf)
     hospital = Hospital(fleet, chance)
     watch = Watch(durable, lambda: bool(hospital.healthy()))
     with multiplied():
-        load = Load(durable, at_once=3 * CONCURRENCY[pool] * len(clocks), step_s=step_s, seed=seed)
+        load = Load(durable, at_once=at_once or 3 * CONCURRENCY[pool] * len(clocks), step_s=step_s, seed=seed)
         try:
             for number in range(strikes):
                 worker = _next_victim(hospital, chance.uniform(*apart_s))
