@@ -11,14 +11,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
-import random
 import sys
 import time
 from collections.abc import Iterator
 from itertools import chain
 
 from durable_celery.dev.server import EmbeddedRedis
-from tests.faults.histories import KINDS, UNMET, broken, calls_of, pairs, singles
+from tests.faults.histories import KINDS, UNMET, broken, calls_of, drawn, pairs, singles
 from tests.faults.shapes import SHAPES
 from tests.simulation.benches import Bench, LocalBench, RedisBench
 from tests.simulation.faulty import Kind
@@ -61,20 +60,7 @@ def _plans(bench: Bench, shape: Shape, wanted: argparse.Namespace) -> Iterator[d
         return singles(calls_of(bench, shape))
     if wanted.minutes is None:
         return chain.from_iterable(pairs(bench, shape, first) for first in KINDS)
-    return _drawn(bench, shape, random.Random(f"{wanted.seed} {shape}"))
-
-
-def _drawn(bench: Bench, shape: Shape, dice: random.Random) -> Iterator[dict[int, Kind]]:
-    """Pairs, none of them twice."""
-    calls, lengths, seen = calls_of(bench, shape), dict[tuple[int, Kind], int](), set[tuple[int, Kind, int, Kind]]()
-    while True:
-        earlier, first, second = dice.randrange(calls), dice.choice(KINDS), dice.choice(KINDS)
-        if (earlier, first) not in lengths:
-            lengths[earlier, first] = calls_of(bench, shape, {earlier: first})
-        later = dice.randrange(earlier + 1, max(lengths[earlier, first], earlier + 2))
-        if (earlier, first, later, second) not in seen and later < lengths[earlier, first]:
-            seen.add((earlier, first, later, second))
-            yield {earlier: first, later: second}
+    return drawn(bench, shape, wanted.seed)
 
 
 @contextlib.contextmanager

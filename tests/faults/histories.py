@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator, Mapping
 
 from tests.simulation.benches import Bench
@@ -38,6 +39,23 @@ def pairs(bench: Bench, shape: Shape, first: Kind) -> Iterator[dict[int, Kind]]:
         for second in KINDS:
             for later in range(earlier + 1, calls_of(bench, shape, single)):
                 yield {earlier: first, later: second}
+
+
+def drawn(bench: Bench, shape: Shape, seed: int) -> Iterator[dict[int, Kind]]:
+    """Every pair once, in an order that the seed decides; no more is worked out beforehand than is asked for."""
+    dice = random.Random(f"{seed} {shape}")
+    firsts = list(singles(calls_of(bench, shape)))
+    seconds: dict[str, list[dict[int, Kind]]] = {}
+    while firsts:
+        first = dice.choice(firsts)
+        if str(first) not in seconds:
+            calls = range(max(first) + 1, calls_of(bench, shape, first))
+            seconds[str(first)] = [{later: kind} for later in calls for kind in KINDS]
+            dice.shuffle(seconds[str(first)])
+        if seconds[str(first)]:
+            yield first | seconds[str(first)].pop()
+        else:
+            firsts.remove(first)
 
 
 def broken(bench: Bench, shape: Shape, plans: Iterable[dict[int, Kind]]) -> list[str]:

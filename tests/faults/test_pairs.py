@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.histories import KINDS, broken, pairs
+from tests.faults.histories import KINDS, broken, calls_of, drawn, pairs
 from tests.faults.shapes import SHAPES
 from tests.simulation.benches import LocalBench
 from tests.simulation.faulty import Kind
@@ -25,3 +25,13 @@ def test_a_body_that_catches_everything_sees_none_of_two_faults() -> None:
     bench, shape = LocalBench(), _BY_NAME["catcher"]
 
     assert broken(bench, shape, pairs(bench, shape, Kind.NAP)) == []
+
+
+def test_pairs_that_are_drawn_come_to_an_end_and_are_all_pairs() -> None:
+    """With more minutes than a short shape has pairs, `python -m tests.faults` went on drawing for ever."""
+    bench, shape = LocalBench(), min(SHAPES, key=lambda each: calls_of(LocalBench(), each))
+    one, two = ([str(pair) for pair in drawn(bench, shape, seed)] for seed in (1, 2))
+
+    assert len(set(one)) == len(one) > len(KINDS) ** 2
+    assert sorted(one) == sorted(two)
+    assert one != two
