@@ -11,6 +11,9 @@ def test_every_execution_ends_rightly_and_no_recorded_step_runs_again_whatever_t
     with net_of(tmp_path, seed=1) as net:
         report = disturbed(net, 1, len(TROUBLES), troubles=TROUBLES, lasting_s=(0.1, 0.3), calm_s=(0.05, 0.15))
 
+        warned = [worker.says("is waited for without end") for worker in net.fleet.workers.values()]
+
     assert report.broken == []
+    assert warned == [1, 1]
     assert report.executions >= 8
     assert set(report.met) == set(TROUBLES)
