@@ -72,6 +72,15 @@ class TestSearch:
 
         assert pages == [["a6", "a5"], ["a4", "a3"], ["a2", "a1"], ["a0"]]
 
+    def test_a_full_page_is_the_last_when_nothing_that_fits_follows(self, store: Store) -> None:
+        for id in ("a", "b-1", "b-2"):
+            store.create(execution(id))
+
+        assert store.search(prefix="b", limit=2).after == ""
+        assert store.search(prefix="b", limit=1).after != ""
+        assert store.search(limit=2).after != ""
+        assert store.search(limit=3).after == ""
+
     def test_a_page_is_not_disturbed_by_what_was_created_since(self, store: Store, advance: Advance) -> None:
         for number in range(3):
             store.create(execution(f"a{number}"))

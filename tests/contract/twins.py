@@ -101,7 +101,8 @@ class Twins(RuleBasedStateMachine):
 
     def each(self, local: Callable[[Store], Any], remote: Callable[[Store], Any]) -> tuple[Any, Any]:
         answers = _answer(local, self.local), _answer(remote, self.redis)
-        assert _comparable(answers[0]) == _comparable(answers[1])
+        one, two = map(_comparable, answers)
+        assert one == two, f"LocalStore says {one}, RedisStore {two}"
         return answers
 
     def held(self, attempt: Attempt, verb: Callable[[Store, Hold], Any]) -> Any:

@@ -1,4 +1,4 @@
--- T23. Executions that are roots, newest first; a page ends where it is full or where enough was looked at.
+-- T23. Executions that are roots, newest first; a page ends before one more than it holds, or where enough was looked at.
 -- Why the index is mended here: records end by themselves, and their entries do not.
 -- Returns {now, where it ended or '', {id, the fields asked for}, …}.
 local partition = unpack(KEYS)
@@ -14,25 +14,24 @@ local function reads(h)
   return h[2] == h[4] and 'C' or h[3] == '1' and 'R' or 'T'
 end
 
-local found, gone, last, offset, looked = {now, ''}, {}, '', 0, 0
+local found, gone, last, shown, offset, looked = {now, ''}, {}, '', '', 0, 0
 local function look(id, at)
   if tostring(at) == before and id >= beyond then return end
   looked, last = looked + 1, at .. ':' .. id
   local h = redis.call('HMGET', P .. 'r:' .. id, 's', 'd', 'tm', 'cx', 'f')
   if not h[1] then gone[#gone + 1] = id return end
   local fits = (any or wanted[h[5]]) and string.sub(id, 1, #prefix) == prefix and (state == '' or reads(h) == state)
-  if fits then found[#found + 1] = {id, redis.call('HMGET', P .. 'r:' .. id, unpack(names))} end
+  if not fits then return end
+  if #found - 2 >= tonumber(limit) then found[2] = shown return end
+  found[#found + 1], shown = {id, redis.call('HMGET', P .. 'r:' .. id, unpack(names))}, last
 end
 
 while found[2] == '' do
   local most = before == '' and '+inf' or before
   local members = redis.call('ZREVRANGEBYSCORE', P .. 'x', most, '-inf', 'WITHSCORES', 'LIMIT', offset, 100)
   for i = 1, #members, 2 do
-    if #found - 2 >= tonumber(limit) or looked >= tonumber(depth) then
-      found[2] = last
-      break
-    end
-    look(members[i], members[i + 1])
+    if looked >= tonumber(depth) then found[2] = last else look(members[i], members[i + 1]) end
+    if found[2] ~= '' then break end
   end
   if #members < 200 then break end
   offset = offset + 100
