@@ -32,6 +32,10 @@ _PORT = 6379
 class Server(Protocol):
     """One Redis or several, as a client sees them."""
 
+    @property
+    def alone(self) -> redis.Redis | None:
+        """A client of the one server that has every key for good; None where keys are carried from one to another."""
+
     def at(self, key: str) -> redis.Redis:
         """A client of the server that has this key; looks for it in a cluster, and may raise what redis-py raises."""
 
@@ -50,6 +54,10 @@ class Alone:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+
+    @property
+    def alone(self) -> redis.Redis | None:
+        return self._client
 
     def at(self, key: str) -> redis.Redis:
         return self._client
@@ -78,6 +86,10 @@ class Cluster:
         self._nodes: list[str] = []
         self._last = self._guide = ""
         self._found: dict[str, redis.Redis] = {}
+
+    @property
+    def alone(self) -> redis.Redis | None:
+        return None
 
     def at(self, key: str) -> redis.Redis:
         found = self._found.get(key)
