@@ -28,6 +28,7 @@ def main() -> int:
     asked.add_argument("--at-once", type=int, help="executions under way; three for each hand if not said")
     asked.add_argument("--step", type=float, default=0.1, help="seconds that a step takes")
     asked.add_argument("--apart", type=float, nargs=2, default=(0.6, 2.0), help="seconds from one strike to the next")
+    asked.add_argument("--one-redis", action="store_true", help="broker and store are one")
     asked.add_argument("--only", choices=list(_KINDS), action="append", default=[])
     said = asked.parse_args()
     how = {"at_once": said.at_once, "step_s": said.step, "apart_s": tuple(said.apart)}
@@ -36,12 +37,12 @@ def main() -> int:
     for pool in said.pool or CONCURRENCY:
         for chapter in range(-(-said.kills // _CHAPTER)):
             seed, kills = said.seed + chapter, min(_CHAPTER, said.kills - chapter * _CHAPTER)
-            broken += chapter_of(pool, seed, kills, **how)
+            broken += chapter_of(pool, seed, kills, one_redis=said.one_redis, **how)
     return int(broken > 0)
 
 
-def chapter_of(pool: str, seed: int, kills: int, **how: Any) -> int:
-    with tempfile.TemporaryDirectory() as folder, fleet_of(Path(folder)) as fleet:
+def chapter_of(pool: str, seed: int, kills: int, *, one_redis: bool, **how: Any) -> int:
+    with tempfile.TemporaryDirectory() as folder, fleet_of(Path(folder), one_redis=one_redis) as fleet:
         report = struck(fleet, pool, seed, kills, **how)
     print(f"{pool}, seed {seed}: {report.told()}", flush=True)
     for law in report.broken:

@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,9 +65,9 @@ def percentiles(found: list[float]) -> str:
 
 
 @contextmanager
-def fleet_of(folder: Path) -> Iterator[Fleet]:
-    """Workers to be, with servers of their own."""
-    with EmbeddedRedis() as broker, EmbeddedRedis() as store:
+def fleet_of(folder: Path, *, one_redis: bool = False) -> Iterator[Fleet]:
+    """Workers to be, with servers of their own; in one Redis a hint goes with the record of a start."""
+    with EmbeddedRedis() as store, nullcontext(store) if one_redis else EmbeddedRedis() as broker:
         fleet = Fleet(folder, broker.url, store.url, durable_lease=LEASE_S, durable_max_attempts=MAX_ATTEMPTS)
         fleet.app = "tests.kills.shop"
         try:

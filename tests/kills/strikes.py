@@ -109,7 +109,10 @@ def stop(hospital: Hospital, worker: Worker) -> Strike:
 
 def empty_broker(hospital: Hospital, worker: Worker) -> Strike:
     """No message is left, nor what Celery knows of those that it has not acknowledged."""
-    hospital.fleet.messages.flushdb()
+    if hospital.fleet.broker == hospital.fleet.store:
+        hospital.fleet.messages.delete("celery", "unacked", "unacked_index")
+    else:
+        hospital.fleet.messages.flushdb()
     return Strike("empty_broker", time.monotonic())
 
 

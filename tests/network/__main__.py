@@ -28,6 +28,7 @@ def main() -> int:
     asked.add_argument("--only", type=Trouble, action="append", default=[])
     asked.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     asked.add_argument("--never-reset", action="store_true", help="half-open connections stay so")
+    asked.add_argument("--one-redis", action="store_true", help="broker and store are one")
     asked.add_argument("--conf", type=json.loads, help="Celery's, as JSON; five seconds of patience with --never-reset")
     asked.add_argument("--end", type=float, default=END_S, help="seconds that what is left may take at the end")
     said = asked.parse_args()
@@ -37,7 +38,7 @@ def main() -> int:
         seed, faults = said.seed + chapter, min(_CHAPTER, said.faults - chapter * _CHAPTER)
         with (
             tempfile.TemporaryDirectory() as folder,
-            net_of(Path(folder), seed, resets=not said.never_reset, **conf) as net,
+            net_of(Path(folder), seed, resets=not said.never_reset, one_redis=said.one_redis, **conf) as net,
         ):
             report = disturbed(net, seed, faults, pool=said.pool, troubles=tuple(said.only), end_s=said.end)
             logs = net.fleet.logs(60) if report.broken else []

@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,16 +65,16 @@ class Net:
 
     @property
     def met(self) -> Counter[str]:
-        return Counter(self.broker.disturbed) + Counter(self.store.disturbed)
+        return sum((Counter(each.disturbed) for each in {self.broker, self.store}), Counter())
 
 
 @contextmanager
-def net_of(folder: Path, seed: int, *, resets: bool = True, **conf: Any) -> Iterator[Net]:
+def net_of(folder: Path, seed: int, *, resets: bool = True, one_redis: bool = False, **conf: Any) -> Iterator[Net]:
     with (
-        EmbeddedRedis() as broker,
         EmbeddedRedis() as store,
-        Proxy(broker.port, seed, resets=resets) as to_broker,
         Proxy(store.port, seed + 1, resets=resets) as to_store,
+        nullcontext(store) if one_redis else EmbeddedRedis() as broker,
+        nullcontext(to_store) if one_redis else Proxy(broker.port, seed, resets=resets) as to_broker,
     ):
         urls = [url_of(proxy) for proxy in (to_broker, to_store)]
         fleet = Fleet(folder, *urls, durable_lease=LEASE_S, durable_max_attempts=MAX_ATTEMPTS, **conf)

@@ -47,7 +47,12 @@ class Book:
         folder.mkdir(parents=True, exist_ok=True)
 
     def log(self, part: Part) -> Path:
+        """What it printed, its figures last."""
         return self.folder / f"{part.file}.log"
+
+    def noise(self, part: Part) -> Path:
+        """What it and its servers wrote to the standard error."""
+        return self.folder / f"{part.file}.err"
 
     def outcome(self, part: Part) -> Outcome | None:
         try:
@@ -68,8 +73,8 @@ class Book:
         return log
 
     def end(self, part: Part, code: int | None, took_s: float, commit: str) -> Outcome:
-        lines = [line for line in self.log(part).read_text(errors="replace").splitlines() if line.strip()]
-        figures = lines[-part.lines :] if code == 0 else lines[-_LAST_LINES:]
+        lines, noise = (_lines(each(part)) for each in (self.log, self.noise))
+        figures = lines[-part.lines :] if code == 0 else lines[-_LAST_LINES:] + noise[-_LAST_LINES:]
         outcome = Outcome(part.command, code, took_s, figures, commit, self._failed_before(part))
         draft = self._page(part).with_suffix(".draft")
         draft.write_text(json.dumps(asdict(outcome), indent=1))
@@ -88,6 +93,10 @@ class Book:
 
     def _failed_before(self, part: Part) -> int:
         return len(list(self.folder.glob(f"{part.file}.[0-9]*.log")))
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text(errors="replace").splitlines() if line.strip()] if path.exists() else []
 
 
 def _not_run(part: Part) -> str:

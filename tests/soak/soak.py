@@ -36,12 +36,12 @@ def soaked(parts: Sequence[Part], book: Book, *, limit_s: float, before: Sequenc
 
 def _run(part: Part, book: Book, limit_s: float, before: Sequence[str], commit: str) -> Outcome:
     began = time.monotonic()
-    with book.begin(part).open("w") as log:
+    with book.begin(part).open("w") as log, book.noise(part).open("w") as noise:
         argv = [*before, sys.executable, *part.argv]
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         # A session of its own: an interrupt is for this process, which passes it on and waits.
         process = subprocess.Popen(
-            argv, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            argv, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=noise, start_new_session=True
         )
         code: int | None
         try:

@@ -25,13 +25,15 @@ def noting(runs: Path, rest: str = "") -> str:
 
 def test_what_is_done_is_skipped_and_what_failed_is_run_again(tmp_path: Path) -> None:
     runs, mended = tmp_path / "runs", tmp_path / "mended"
-    good = part("good", noting(runs, "print('noise'); print('7 of 7')"))
-    bad = part("bad", noting(runs, f"print('BROKEN'); import os; sys.exit(not os.path.exists({str(mended)!r}))"))
+    good = part("good", noting(runs, "print('more'); print('7 of 7'); sys.exit(print('noise', file=sys.stderr))"))
+    bad = part(
+        "bad", noting(runs, f"print('BROKEN'); import os; os.path.exists({str(mended)!r}) or sys.exit('for a reason')")
+    )
     book = Book(tmp_path / "book")
 
     assert not soaked([good, bad], book, limit_s=LIMIT_S)
     assert "| held: 7 of 7 |" in book.table("", [good])
-    assert "| FAILED, code 1: BROKEN |" in book.table("", [bad])
+    assert "| FAILED, code 1: BROKEN; for a reason |" in book.table("", [bad])
 
     mended.touch()
     assert soaked([good, bad], Book(tmp_path / "book"), limit_s=LIMIT_S)
