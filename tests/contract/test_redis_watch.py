@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
+import redis
 
 from durable_celery.dev.server import EmbeddedRedis
 from durable_celery.stores import RedisStore
+from durable_celery.stores.redis import watch
+from tests.acceptance.workers.waiting import wait_until
 from tests.contract.stories import DONE, begin, external, settle
+from tests.network.proxy import Proxy, Trouble
 
 SOON = 10
+
+
+def by(proxy: Proxy) -> str:
+    return f"redis://127.0.0.1:{proxy.port}/0"
 
 
 @pytest.fixture
@@ -74,6 +83,38 @@ class TestHints:
 
         assert waiter.done.wait(SOON)
         other.close()
+
+    def test_who_waits_is_told_again_after_the_connection_was_lost_without_a_word(
+        self, server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As when a firewall forgot it: no end is told, and what is sent goes nowhere."""
+        monkeypatch.setattr(watch, "QUIET_S", 0.3)
+        told = threading.Semaphore(0)
+        with Proxy(server.port, resets=False) as proxy, closing(RedisStore(by(proxy), patience=5)) as near:
+            near.create(external("a"))
+            near.watch("a", told.release)
+            assert told.acquire(timeout=SOON), "the subscription has begun"
+
+            proxy.set(Trouble.HALF_OPEN)
+            proxy.set(Trouble.NONE)
+
+            assert told.acquire(timeout=SOON)
+
+    def test_a_quiet_connection_that_answers_is_kept(
+        self, server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(watch, "QUIET_S", 0.1)
+        told = threading.Semaphore(0)
+        with Proxy(server.port) as proxy, closing(RedisStore(by(proxy), patience=5)) as near:
+            near.create(external("a"))
+            near.watch("a", told.release)
+            assert told.acquire(timeout=SOON), "the subscription has begun"
+            connections = proxy.connections
+
+            with redis.Redis.from_url(server.url) as client:
+                wait_until(lambda: client.info("commandstats")["cmdstat_subscribe"]["calls"] > 5, SOON, "signs")
+
+            assert proxy.connections == connections
 
     def test_a_watch_begun_while_redis_is_away_works_once_it_is_back(
         self, server: EmbeddedRedis, store: RedisStore

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ Notify = Callable[[], None]
 #: Keeps the connection subscribed while nobody waits.
 _IDLE = "idle"
 _PAUSE_S = 0.2
+#: After so long a silence Redis is asked for a sign, and when none has come for as long again, over a new connection.
+QUIET_S = 5.0
 
 
 class Watcher:
@@ -93,8 +96,7 @@ class Watcher:
             try:
                 pubsub = subscriber(self._server.at(self._prefix))
                 self._subscribe(pubsub, stopped)
-                while not stopped.is_set():
-                    self._hear(pubsub.get_message(timeout=1.0))
+                self._hear_all(pubsub, stopped)
             except Exception as error:  # whatever broke, a new connection mends it
                 logger.debug("no hints for now, waiters will look by themselves: %s", error)
                 self._server.renew()
@@ -113,8 +115,24 @@ class Watcher:
                 if self._waiting:
                     pubsub.subscribe(*self._waiting)
 
-    def _hear(self, message: dict[str, Any] | None) -> None:
-        if message is None or message["type"] == "unsubscribe":
+    def _hear_all(self, pubsub: redis.client.PubSub, stopped: threading.Event) -> None:
+        """A connection that is lost without a word looks like one on which nothing happens, so silence is broken."""
+        heard_at, asked_at = time.monotonic(), 0.0
+        while not stopped.is_set():
+            message = pubsub.get_message(timeout=min(1.0, QUIET_S))
+            now = time.monotonic()
+            if message is not None:
+                heard_at, asked_at = now, 0.0
+                self._hear(message)
+            elif asked_at and now - asked_at > QUIET_S:
+                raise ConnectionError("Redis gives no sign any more")
+            elif not asked_at and now - heard_at > QUIET_S:
+                asked_at = now
+                with self._lock:
+                    self._tell("subscribe", self._prefix + _IDLE)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if message["type"] == "unsubscribe":
             return
         with self._lock:
             waiting = tuple(self._waiting.get(message["channel"], ()))
