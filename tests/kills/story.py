@@ -16,7 +16,7 @@ from tests.kills import laws
 from tests.kills.load import Load
 from tests.kills.shop import multiplied, project
 from tests.kills.strikes import KINDS, LEASE_S, Hospital, Kind, Strike
-from tests.kills.watch import Watch
+from tests.kills.watch import Watch, held_by
 
 CONCURRENCY = {"prefork": 2, "threads": 4, "solo": 1}
 #: Seconds that the wall clock of each worker is off; the store's and the client's are right.
@@ -34,8 +34,9 @@ class Report:
     strikes: Counter[str] = field(default_factory=Counter)
     #: Seconds from a strike to the next run of a step that it cut off, by kind.
     takeovers: dict[str, list[float]] = field(default_factory=dict)
-    #: Of these the seconds until the execution was let go, without the time when no worker was up.
+    #: Of these the seconds until the execution was let go, and from then on, without the time when no worker was up.
     let_go: dict[str, list[float]] = field(default_factory=dict)
+    resumed: dict[str, list[float]] = field(default_factory=dict)
     executions: int = 0
     lost: int = 0
     steps: int = 0
@@ -50,6 +51,7 @@ class Report:
             f"{self.cut} runs cut off and repeated, {self.again} recorded steps run again\n"
             f"  from the strike to the next run of the step, p50/p99/most in s: {by_kind(self.takeovers)}\n"
             f"  of it until it was taken from the one that was struck, while a worker was up: {by_kind(self.let_go)}\n"
+            f"  and from then on until a worker went on with it, while one was up: {by_kind(self.resumed)}\n"
             f"  broken laws: {len(self.broken)}"
         )
 
@@ -140,9 +142,10 @@ def _sum_up(report: Report, fleet: Fleet, load: Load, strikes: list[Strike], wat
             after = runs.after(cut)
             assert after is not None
             report.takeovers.setdefault(strike.kind, []).append(after.at - strike.at)
-            seconds = watch.seconds(cut, strike.at)
-            if seconds is not None:
-                report.let_go.setdefault(strike.kind, []).append(seconds)
+            let_go_at = watch.let_go.get(held_by(cut))
+            if let_go_at is not None:
+                report.let_go.setdefault(strike.kind, []).append(watch.up_s(strike.at, let_go_at))
+                report.resumed.setdefault(strike.kind, []).append(watch.up_s(let_go_at, max(let_go_at, after.at)))
     report.executions, report.steps, report.cut = len(load.results), len(runs.started), runs.repeated
     report.lost = len(load.started) - len(load.results)
     report.again = len(laws.no_recorded_step_runs_again(runs, load.results))

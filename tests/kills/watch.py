@@ -40,10 +40,9 @@ class Watch:
         runs = laws.Runs(lines)
         self._held |= {held_by(run) for run in runs.at_work(strike.pids, strike.at)}
 
-    def seconds(self, run: Line, at: float) -> float | None:
-        """From then until this run's execution was let go, without the time when no worker was up; None if not seen."""
-        until = self.let_go.get(held_by(run))
-        return None if until is None else until - at - (self._down_until(until) - self._down_until(at))
+    def up_s(self, begin: float, end: float) -> float:
+        """Seconds between the two in which some worker was up."""
+        return end - begin - (self._down_until(end) - self._down_until(begin))
 
     def close(self) -> None:
         self._over.set()
