@@ -28,11 +28,12 @@ from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Keeper
 from durable_celery.op import Op, Spawning, Tasks
 from durable_celery.operations.run import LocalCall
+from durable_celery.promise import Outcome
 from durable_celery.registry import Registry
 from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.state import State as ObjectState
 from durable_celery.store import Change, Claimed, Ready, Store
-from durable_celery.strands import Strands
+from durable_celery.strands import Strands, left_s
 from durable_celery.unreadable import parking
 
 logger = logging.getLogger("durable_celery")
@@ -166,7 +167,8 @@ class Attempt:
     def wait(self, op: Op[T]) -> T:
         self.flush()
         op.mark_awaited()
-        self._mark(op)
+        if op.path:
+            self.fence.mark(f"{op.path} {self.now_ms()} {op.kind} {op.name}")
         if self._strands.is_abandoned(op.key):
             raise Abandoned(op.key)
         try:
@@ -237,11 +239,10 @@ class Attempt:
             try:
                 if self._strands.all_wait:
                     self._all_blocked()
-                elif not self._changed.wait(timeout=self._left_s(op, PEEK_S)):
+                elif not self._changed.wait(timeout=left_s(op, self.now_ms(), PEEK_S)):
                     self._peek(op)
             finally:
                 self._strands.resume(me)
-                self._changed.notify_all()
             self.check_open()
             if self._strands.is_abandoned(me):
                 raise Abandoned(me)
@@ -251,9 +252,11 @@ class Attempt:
             self.cancellation.heeded = self.fence.heed()
             if not self.cancellation.heeded:
                 self._close(Suspended(self.hold.id))
+            self._changed.notify_all()
             return
         awaits = [awaited for op in self._strands.waiting for awaited in op.awaits()]
-        if not awaits:  # a strand has just ended: whoever waits for it looks again
+        if not awaits:  # another strand has what it waits for, and only has to get its turn
+            self._changed.wait(timeout=SHORT_PEEK_S)
             return
         left_ms = min((a.due_at - self.now_ms() for a in awaits if a.due_at is not None), default=None)
         if left_ms is not None and left_ms <= HOLD_MS and not self._draining():
@@ -267,33 +270,31 @@ class Attempt:
         elif left.cancelled:
             self.cancelled()
         else:
-            self.journal.deliver(left.delivered)
+            self._deliver(left.delivered)
 
-    def _sit_out(self, left_s: float, *, peek: bool) -> None:
+    def _sit_out(self, timeout: float, *, peek: bool) -> None:
         """Stay for a short timer; look from time to time for what else is waited for."""
         if not peek:
-            self._changed.wait(timeout=left_s)
+            self._changed.wait(timeout=timeout)
             return
-        self._changed.wait(timeout=min(left_s, SHORT_PEEK_S))
+        if self._changed.wait(timeout=min(timeout, SHORT_PEEK_S)):
+            return
         for op in self._strands.waiting:
             self._peek(op)
 
-    def _left_s(self, op: Op[Any], at_most: float) -> float:
-        """Seconds until a timer that it waits for ends."""
-        left_ms = [each.due_at - self.now_ms() for each in op.awaits() if each.due_at is not None]
-        return min([at_most, *(max(ms, 1) / 1000 for ms in left_ms)])
-
     def _peek(self, op: Op[Any]) -> None:
         group = op.group()
-        if group.awaits:
-            self.journal.deliver(self.fence.suspend([group], peek=True).delivered)
+        if group.awaits and self._closed is None:
+            self._deliver(self.fence.suspend([group], peek=True).delivered)
+
+    def _deliver(self, there: Mapping[str, Outcome]) -> None:
+        """Strands are told of what arrived, and of nothing else: two that wake each other never sleep."""
+        if there:
+            self.journal.deliver(there)
+            self._changed.notify_all()
 
     def _close(self, why: ControlFlow) -> None:
         with self._changed:
             if self._closed is None or isinstance(why, LeaseLost):
                 self._closed = why
             self._changed.notify_all()
-
-    def _mark(self, op: Op[Any]) -> None:
-        if op.path:
-            self.fence.mark(f"{op.path} {self.now_ms()} {op.kind} {op.name}")

@@ -73,3 +73,9 @@ class Strands:
     def is_abandoned(self, path: str) -> bool:
         """Whether it is, or is inside, a call that nobody waits for any more."""
         return bool(self._abandoned) and any(f"{path}.".startswith(f"{each}.") for each in self._abandoned)
+
+
+def left_s(op: Op[Any], now_ms: int, at_most: float) -> float:
+    """Seconds until a timer that it waits for ends."""
+    left_ms = [each.due_at - now_ms for each in op.awaits() if each.due_at is not None]
+    return min([at_most, *(max(ms, 1) / 1000 for ms in left_ms)])

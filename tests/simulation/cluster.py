@@ -24,7 +24,7 @@ from tests.simulation.faulty import Actor, Kind
 from tests.simulation.hub import Hub, Task
 from tests.simulation.mixture import Mixture
 from tests.simulation.monitor import Violation
-from tests.simulation.register import Registers
+from tests.simulation.register import Registers, outcome_of
 from tests.simulation.simbench import SimBench
 from tests.simulation.wire import Wire
 
@@ -266,8 +266,9 @@ class Cluster:
     def roll_back(self) -> None:
         """The store loses what it recorded since; every attempt is troubled by it."""
         self.registers.check()
-        self.registers.begin()
         self.bench.roll_back()
         self.effects.roll_back()
         self.look()
+        rows = self.seen.rows.items()
+        self.registers.begin({id: there for id, row in rows if (there := outcome_of(row.promise)) is not None})
         self.log("the store is rolled back")

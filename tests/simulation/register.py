@@ -52,10 +52,12 @@ class Registers:
         self._calls[promise_id].append(call)
         self.checked += 1
 
-    def begin(self) -> None:
-        """The store went back: nothing seen before holds any more."""
+    def begin(self, settled: dict[str, Outcome]) -> None:
+        """The store went back to where these were settled: nothing else seen before holds any more."""
         self._calls.clear()
         self.age += 1
+        for promise_id, outcome in settled.items():
+            self._calls[promise_id].append(Call("the disk", 0, 0, outcome, writes=True))
 
     def cancelled(self, asked: float) -> None:
         """Somebody asked for a cancellation, which settles whatever is below it."""

@@ -73,11 +73,11 @@ class Wire:
         if kind in (Kind.CRASH_BEFORE, Kind.ERROR_BEFORE):
             self._fail(kind)
         reply = exchange.make()
+        exchange.note(inf)  # what it has written can be seen before its caller knows
         if kind is Kind.REPLY_LOST:  # the client asks again, and others were there meanwhile
             world.hub.pause()
             reply = exchange.make()
         if kind in (Kind.CRASH_AFTER, Kind.CRASH_WITHIN, Kind.ERROR_AFTER):
-            exchange.note(inf)
             self._fail(kind)
         if kind is Kind.STALL:
             world.freeze(actor)
@@ -104,6 +104,7 @@ class _Exchange:
         self._world, self._actor, self._verb, self._args = world, actor, verb, args
         self._call, self._asked = call, asked
         self._answer: Any = None
+        self._made = False
         self._age = world.registers.age
 
     def make(self) -> Callable[[], Any]:
@@ -118,7 +119,9 @@ class _Exchange:
             self._actor.troubled = True
         before, world.seen = world.seen, world.bench.snapshot()
         if self._verb not in monitor.FENCED or self._args[0].id in before.rows:
-            monitor.check(self._verb, self._args, answer, before, world.seen)
+            again = self._made and self._verb != "claim"  # it may be told once more that it did what it did
+            monitor.check("again" if again else self._verb, self._args, answer, before, world.seen)
+        self._made = True
         if self._verb == "checkpoint" and not isinstance(answer, BaseException):
             world.effects.record(self._args[2])
         world.log(self._actor.name, self._verb, *_told(self._verb, self._args), type(answer).__name__)
