@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+from durable_celery import invoking
 from durable_celery.codec import Codec
 from durable_celery.engine import Departure, Engine
 from durable_celery.errors import LeaseLost
@@ -105,8 +106,13 @@ class Cluster:
         """Threads, steps and nonces are those of this world."""
         programs.Outside.step = staticmethod(self._step)
         programs.Outside.flaky = staticmethod(self._flaky)
-        nonces = mock.Mock(token_hex=lambda size: f"{self.rng.getrandbits(8 * size):0{2 * size}x}")
-        with self.hub.threads(), mock.patch.object(local_store, "secrets", nonces):
+
+        def hexadecimal(size: int) -> str:
+            return f"{self.rng.getrandbits(8 * size):0{2 * size}x}"
+
+        nonces = mock.Mock(token_hex=hexadecimal, token_urlsafe=hexadecimal)
+        drawn = [mock.patch.object(each, "secrets", nonces) for each in (local_store, invoking)]
+        with self.hub.threads(), drawn[0], drawn[1]:
             try:
                 yield
             finally:

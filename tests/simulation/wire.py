@@ -1,4 +1,4 @@
-"""The way from a simulated process to the store: where others get their turn, where faults hit, and where it is watched."""
+"""The way of a simulated process to the store: where others get their turn, where faults hit, and where all is seen."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from typing import Any, Protocol
 from durable_celery.errors import LeaseLost, StoreUnavailable
 from durable_celery.promise import Promise, State
 from durable_celery.store import Claimed, Created, Creation, Outcome, Refused
-from tests.simulation import monitor
+from tests.simulation import faulty, monitor
 from tests.simulation.faulty import Actor, Crash, Kind
 from tests.simulation.register import Call, outcome_of
 
 #: Everything that takes a way to the store.
-VERBS = frozenset(
-    """create claim checkpoint spawn suspend fulfil settle beat sweep crashed lapse release cancel heed park resume
-    get read progress state""".split()
-)
+VERBS = faulty.VERBS | {"get", "read", "progress", "state"}
 
 
 class World(Protocol):
