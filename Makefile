@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test browser check format bench audit clean
+.PHONY: help setup demo dev test browser check format bench soak audit clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
@@ -33,6 +34,19 @@ check: setup  ## format, lint, types
 
 format: setup  ## put the code into its format
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+soak: setup  ## the long tests of reliability, for hours; SEED=7 for another course of things
+	@set -e; run() { echo "== $$*"; $(BIN)/python -m "$$@"; }; \
+	run tests.mutants; \
+	run tests.model; \
+	run tests.faults --depth 1; \
+	run tests.faults --depth 2 --seed $(SEED) --minutes 30; \
+	run tests.contract.stateful --examples 1000 --steps 100 --seed $(SEED); \
+	run tests.kills --kills 100 --seed $(SEED); \
+	run tests.network --faults 200 --seed $(SEED); \
+	run tests.redis_chaos --kills 500 --seed $(SEED); \
+	run tests.rolling --stops 50 --seed $(SEED); \
+	run tests.web.fuzz --cases 1000 --seed $(SEED)
 
 bench: setup  ## the benchmarks
 	@set -e; for each in benchmarks/[a-z]*.py; do echo "== $$each"; $(BIN)/python $$each; done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Unpack
 
 from django.conf import settings
@@ -30,6 +31,8 @@ from durable_celery.web.routes import ROOTS
 __all__ = ["respond", "urls"]
 
 NAME = "durable"
+#: Methods that change nothing, which Django lets pass too (RFC 9110, section 9.2.1).
+_SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 _threads, _loops = Options(), of_loops({})
 _slots, _no_slots, _any_slots = Slots(_threads.max_waiters), Slots(0), Slots(None)
 
@@ -155,7 +158,9 @@ def _forged(request: HttpRequest) -> Resp | None:
 
     Browsers add cookies by themselves, but neither an Authorization header nor the token of a signed link.
     """
-    if request.headers.get("Authorization") or request.GET.get("token") or not _site_checks():
+    if request.method in _SAFE or request.headers.get("Authorization") or request.GET.get("token"):
+        return None
+    if not _checks(tuple(settings.MIDDLEWARE)):
         return None
     check = _Csrf(lambda _: HttpResponse())
     check.process_request(request)
@@ -163,10 +168,11 @@ def _forged(request: HttpRequest) -> Resp | None:
     return None if reason is None else of_problem(Problem(403, "csrf", str(reason)))
 
 
-def _site_checks() -> bool:
+@cache
+def _checks(middleware: tuple[str, ...]) -> bool:
+    """Whether a site with this middleware looks for such requests."""
     return any(
-        isinstance(found := import_string(name), type) and issubclass(found, CsrfViewMiddleware)
-        for name in settings.MIDDLEWARE
+        isinstance(found := import_string(name), type) and issubclass(found, CsrfViewMiddleware) for name in middleware
     )
 
 

@@ -65,7 +65,7 @@ def applied(wish: Preferences, waited_s: float | None, *, later: bool) -> dict[s
 
 def json_of(data: bytes) -> Any:
     """The JSON of a body; None for an empty one. Raises Problem."""
-    if not data.strip():
+    if _is_empty(data):
         return None
     try:
         # As bytes it would also be read as UTF-16 or UTF-32, which JSON between systems never is.
@@ -76,7 +76,7 @@ def json_of(data: bytes) -> Any:
 
 def object_of(call: Call, *members: str) -> dict[str, Any]:
     """The body as a JSON object with none but these members; empty without a body. Raises Problem."""
-    return members_of(json_of(call.data), "$", *members) if call.data.strip() else {}
+    return {} if _is_empty(call.data) else members_of(json_of(call.data), "$", *members)
 
 
 def arguments_of(said: Mapping[str, Any], at: str = "$") -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -103,6 +103,11 @@ def members_of(found: Any, at: str, *members: str) -> dict[str, Any]:
 def invalid_member(path: str, reason: str) -> Problem:
     """A part of the body that is not what it has to be."""
     return Problem(422, "invalid-arguments", reason, path=path, errors=[{"path": path, "reason": reason}])
+
+
+def _is_empty(data: bytes) -> bool:
+    """Whether nothing is in it but what JSON calls white space (RFC 8259, section 2)."""
+    return not data.strip(b" \t\r\n")
 
 
 def _finite(number: str) -> float:

@@ -40,7 +40,7 @@ def set_clock(store: RedisStore, now_ms: int) -> None:
     store.connection.client.set(store.prefix + "clock", f"@{now_ms}")
 
 
-@pytest.fixture(params=["local", "fakeredis", "redis", "redis-replies-lost"])
+@pytest.fixture(params=["local", "fakeredis", "redis", "redis-replies-lost", "cluster"])
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """Every keeper of the contract in turn; their clocks stand still."""
     made = opened(request.param, request)

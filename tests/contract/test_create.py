@@ -5,6 +5,7 @@ from __future__ import annotations
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Phase, State
 from durable_celery.store import Creation, Ready, Refused, Store
+from durable_celery.stores import RedisStore
 from tests.conftest import Advance
 from tests.contract.stories import DONE, begin, claim, execution, external, finish, settle, sweep
 
@@ -134,3 +135,11 @@ class TestCreate:
         assert store.create(execution("running")).promise.status == "running"
         finished = store.create(execution("finished"))
         assert (finished.how, finished.promise.value) == (Creation.EXISTS, DONE.value)
+
+    def test_what_is_born_timed_out_with_a_journal_leaves_none_behind(self, store: Store) -> None:
+        """Its end sets the journal's lifetime: so the journal has to be there by then."""
+        store.create(execution("order-1", timeout_ms=0), journal=[("1", "entry")])
+
+        assert store.read("order-1")[1] == {"1": "entry"}
+        if isinstance(store, RedisStore):
+            assert store.connection.client.pttl(f"{store.prefix}j:order-1") > 0

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
 
 import pytest
+from redis.exceptions import RedisError
 
 from durable_celery.dev.child import wait_until
 from durable_celery.dev.server import EmbeddedRedis
 from durable_celery.store import Presence
 from durable_celery.stores import LocalStore, RedisStore
+from tests.network.proxy import Proxy, Trouble
 
 SOON = 10
 
@@ -81,6 +84,27 @@ class TestPresence:
         assert [here.gone() for _ in range(5)] == [[]] * 5
         other.leave()
 
+    def test_who_is_not_heard_any_more_and_was_never_told_so_notices_and_comes_back(
+        self, server: EmbeddedRedis, store: RedisStore
+    ) -> None:
+        """A firewall that forgets a connection tells neither side of it."""
+        with Proxy(server.port, resets=False) as proxy:
+            behind = RedisStore(f"redis://127.0.0.1:{proxy.port}/0", patience=0.5)
+            presence = behind.presence("behind")
+            presence.attend()
+            channel = f"{store.prefix}node:behind"
+
+            proxy.set(Trouble.HALF_OPEN)
+            unheard = wait_until(lambda: _listeners(store, channel) == 0, SOON)
+            store.lapse("behind", 3, "gone")
+            back = wait_until(lambda: _looked(presence) and _listeners(store, channel) == 1, SOON)
+            listed = store.prefix + "workers"
+            known = wait_until(lambda: store.connection.client.zrange(listed, 0, -1) == ["behind"], SOON)
+
+            assert (unheard, back, known) == (True, True, True)
+            presence.leave()
+            behind.close()
+
     def test_a_lapsed_worker_is_forgotten(self, server: EmbeddedRedis, store: RedisStore, here: Presence) -> None:
         pid = _attending_process(server.url, "doomed")
         os.kill(pid, signal.SIGKILL)
@@ -98,6 +122,17 @@ class TestPresence:
 
         assert presence.gone() == []
         presence.leave()
+
+
+def _listeners(store: RedisStore, channel: str) -> int:
+    return int(dict(store.connection.client.pubsub_numsub(channel))[channel])
+
+
+def _looked(presence: Presence) -> bool:
+    """A look as a sweeper makes it: one that fails is repeated."""
+    with contextlib.suppress(RedisError, OSError):
+        presence.gone()
+    return True
 
 
 def _attending_process(url: str, node: str) -> int:

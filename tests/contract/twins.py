@@ -83,6 +83,10 @@ class Twins(RuleBasedStateMachine):
             for promise_id in ALL:
                 self.read(promise_id)
             self.sweep(100)
+            for promise_id in ALL:
+                self.both(lambda store, each=promise_id: tuple(store.log(each)))  # type: ignore[misc]
+            self.census()
+            self.search("", None, "", 100)
             assert _indexes_of_local(self.local) == _indexes_of_redis(self.redis)
             for object in ("o1", "o2"):
                 self.state(object)
@@ -134,6 +138,7 @@ class Twins(RuleBasedStateMachine):
         mirror=st.booleans(),
         owner=seldom,
         max_pending=st.sampled_from([None, None, None, 3, 6]),
+        recorded=st.sampled_from([0, 0, 0, 1, 2]),
     )
     def create_execution(
         self,
@@ -146,6 +151,7 @@ class Twins(RuleBasedStateMachine):
         mirror: bool,
         owner: bool,
         max_pending: int | None = None,
+        recorded: int = 0,
     ) -> None:
         new = NewPromise(
             id=promise_id,
@@ -159,7 +165,8 @@ class Twins(RuleBasedStateMachine):
             max_pending=max_pending,
             tombstone_ms=1_000,
         )
-        self.both(lambda store: store.create(new))
+        journal = [(path, "from before") for path in PATHS[:recorded]]
+        self.both(lambda store: store.create(new, journal=journal))
 
     @rule(promise_id=st.sampled_from(EXTERNALS), timeout_ms=timeouts, timer=st.booleans(), key=st.sampled_from("ab"))
     def create_external(self, promise_id: str, timeout_ms: int | None, *, timer: bool, key: str) -> None:
@@ -266,7 +273,8 @@ class Twins(RuleBasedStateMachine):
     def fulfil(self, pick: int, outcome: Outcome, paths: list[str], changes: list[Change]) -> None:
         attempt, entries = self.attempt(pick), [(path, "last") for path in paths]
         made = changes if self.local._rows.by_id[attempt.local.id].promise.object else []
-        self.held(attempt, lambda store, hold: store.fulfil(hold, attempt.cursor, outcome, entries, made))
+        log = Lines(tuple(paths), 3, "") if entries else None
+        self.held(attempt, lambda store, hold: store.fulfil(hold, attempt.cursor, outcome, entries, made, log))
 
     @rule(pick=picks, outcome=outcomes, key=st.sampled_from(["", "a", "b"]), strict=st.booleans())
     def settle(self, pick: int, outcome: Outcome, key: str, *, strict: bool) -> None:
@@ -343,6 +351,18 @@ class Twins(RuleBasedStateMachine):
     @rule()
     def census(self) -> None:
         self.both(lambda store: store.census()._asdict() | {"pending": sorted(store.census().pending.items())})
+
+    @rule(
+        prefix=st.sampled_from(["", "r", "r1"]),
+        state=st.sampled_from([None, *State]),
+        function=st.sampled_from(["", "f", "g"]),
+        limit=st.sampled_from([1, 2, 100]),
+    )
+    def search(self, prefix: str, state: State | None, function: str, limit: int) -> None:
+        functions = (function,) if function else ()
+        found = self.both(lambda store: store.search(functions, state, prefix, limit=limit))
+        if found.after:
+            self.both(lambda store: store.search(functions, state, prefix, found.after, limit))
 
     @rule(object=st.sampled_from(["o1", "o2", *(f"w/{root}" for root in ROOTS)]))
     def state(self, object: str) -> None:

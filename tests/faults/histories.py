@@ -15,6 +15,10 @@ KINDS = tuple(
 )
 
 
+#: How a description ends whose faults, or one of them, came too late for the history.
+UNMET = "never happened"
+
+
 def calls_of(bench: Bench, shape: Shape, faults: Mapping[int, Kind] | None = None) -> int:
     """How many calls to the store a history makes."""
     return len(World(bench, shape, faults or {}).play().injector.calls)
@@ -25,6 +29,15 @@ def singles(calls: int, kinds: Iterable[Kind] = KINDS) -> Iterator[dict[int, Kin
     for kind in kinds:
         for number in range(calls):
             yield {number: kind}
+
+
+def pairs(bench: Bench, shape: Shape, first: Kind) -> Iterator[dict[int, Kind]]:
+    """One fault of the first kind at every call, and with each a second one at every call after it."""
+    for single in singles(calls_of(bench, shape), [first]):
+        (earlier,) = single
+        for second in KINDS:
+            for later in range(earlier + 1, calls_of(bench, shape, single)):
+                yield {earlier: first, later: second}
 
 
 def broken(bench: Bench, shape: Shape, plans: Iterable[dict[int, Kind]]) -> list[str]:
@@ -39,7 +52,7 @@ def broken(bench: Bench, shape: Shape, plans: Iterable[dict[int, Kind]]) -> list
             found.append(f"{_plan(world, faults)}: {violation}")
         else:
             if len(world.injector.hit) != len(faults):
-                found.append(f"{_plan(world, faults)}: never happened")
+                found.append(f"{_plan(world, faults)}: {UNMET}")
     return found
 
 

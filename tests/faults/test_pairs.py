@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.faults.histories import KINDS, broken, calls_of, singles
+from tests.faults.histories import KINDS, broken, pairs
 from tests.faults.shapes import SHAPES
-from tests.simulation.benches import Bench, LocalBench
+from tests.simulation.benches import LocalBench
 from tests.simulation.faulty import Kind
-from tests.simulation.world import Shape
 
 _BY_NAME = {shape.name: shape for shape in SHAPES}
 
@@ -28,12 +25,3 @@ def test_a_body_that_catches_everything_sees_none_of_two_faults() -> None:
     bench, shape = LocalBench(), _BY_NAME["catcher"]
 
     assert broken(bench, shape, pairs(bench, shape, Kind.NAP)) == []
-
-
-def pairs(bench: Bench, shape: Shape, first: Kind) -> Iterator[dict[int, Kind]]:
-    """One fault of the first kind at every call, and with each a second one at every call after it."""
-    for single in singles(calls_of(bench, shape), [first]):
-        (earlier,) = single
-        for second in KINDS:
-            for later in range(earlier + 1, calls_of(bench, shape, single)):
-                yield {earlier: first, later: second}

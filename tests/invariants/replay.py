@@ -19,6 +19,8 @@ from tests.simulation.world import LEASE_MS, QuietKeeper
 class Recording:
     """One execution, held by whoever asks, with this journal; what is written is added to it."""
 
+    rollbacks = 0
+
     def __init__(self, promise: Promise, journal: Mapping[str, str]) -> None:
         self.promise = replace(promise, state=State.PENDING, phase=Phase.ACQUIRED, value="")
         self.journal = dict(journal)

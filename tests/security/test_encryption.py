@@ -296,7 +296,11 @@ def test_keys_are_said_once(redis_url: str) -> None:
     app.close()
 
 
-@pytest.mark.parametrize("keys", [[], [""], ["secret"], [NEW, "x" * 44], [NEW[:-2]], NEW])
+@pytest.mark.parametrize(
+    "keys",
+    [[], [""], ["secret"], [NEW, "x" * 44], [NEW[:-2]], NEW],
+    ids=["none", "empty", "a word", "one of two", "cut", "a text"],
+)
 def test_what_is_no_key_is_refused_without_being_shown(keys: Any) -> None:
     with pytest.raises(StoreMisconfigured) as refused:
         EncryptedCodec(keys)

@@ -279,6 +279,13 @@ START = [
         "bad-json",
         sent={"content": b"{", "headers": {"content-type": "application/json"}},
     ),
+    Row(
+        "a body of what JSON calls no white space",
+        f"PUT {GREET}/{{id}}",
+        400,
+        "bad-json",
+        sent={"content": b"\x0b", "headers": {"content-type": "application/json"}},
+    ),
     Row("NaN is no JSON", f"PUT {GREET}/{{id}}", 400, "bad-json", sent={"content": b'{"args":[NaN]}'}),
     Row(
         "a number without end is no JSON",

@@ -72,6 +72,7 @@ ASKED = [
     ("PUT", PUT, JSON, b"null"),
     ("PUT", PUT, JSON, b"\xef\xbb\xbf{}"),
     ("PUT", PUT, JSON, '{"args":["Ann"]}'.encode("utf-16")),
+    ("PUT", PUT, JSON, b"\x0b"),
     ("PUT", PUT, JSON, '{"args":["Ann"]}'.encode("utf-32-be")),
     ("PUT", PUT, JSON, b'{"args":["\xed\xa0\x80"]}'),
     ("PUT", PUT, JSON, b'{"kwargs":{"__class__":1,"":2}}'),

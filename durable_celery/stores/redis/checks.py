@@ -12,15 +12,17 @@ from durable_celery.errors import StoreMisconfigured
 from durable_celery.settings import Durability
 from durable_celery.stores.redis import disk
 from durable_celery.stores.redis.keys import LAYOUT
+from durable_celery.stores.redis.nodes import Server
 
 logger = logging.getLogger("durable_celery")
 
 
-def check(client: redis.Redis, key_prefix: str, durability: Durability, seq: str) -> None:
+def check(server: Server, key_prefix: str, durability: Durability, seq: str) -> None:
     """Refuse a server that may evict keys, holds another layout, or cannot be as durable as was asked for.
 
     `seq` is the key of the store's count, which may be counted up. What cannot be known is warned of.
     """
+    client, meta = server.at(seq), f"{key_prefix}:meta"
     memory = _info(client, "memory")
     policy = memory.get("maxmemory_policy", "noeviction")
     if int(memory.get("maxmemory", 0)) > 0 and policy != "noeviction":
@@ -30,7 +32,7 @@ def check(client: redis.Redis, key_prefix: str, durability: Durability, seq: str
             "or give durable_store_url a Redis of its own"
         )
     _check_persistence(client, durability, seq)
-    _check_layout(client, f"{key_prefix}:meta")
+    _check_layout(server.at(meta), meta)
 
 
 def _check_persistence(client: redis.Redis, durability: Durability, seq: str) -> None:

@@ -9,13 +9,12 @@ from typing import Any
 
 import redis
 from redis import exceptions
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from durable_celery.errors import DurableError, NotOnDisk, StoreFull, StoreMisconfigured, StoreUnavailable
 from durable_celery.settings import Durability
 from durable_celery.stores.redis import wire
 from durable_celery.stores.redis.disk import Disk
+from durable_celery.stores.redis.nodes import Alone, Server
 from durable_celery.stores.redis.scripts import Argument, Script
 from durable_celery.stores.redis.tide import Tide
 
@@ -26,32 +25,13 @@ _PASSING = re.compile(r"(^|-)(LOADING|READONLY|MISCONF|NOREPLICAS|MASTERDOWN|CLU
 _FULL = "command not allowed when used memory > 'maxmemory'"
 
 
-def connect(url: str, *, timeout_s: float) -> redis.Redis:
-    """A client that does not retry by itself: how long a call may take is decided here, not there."""
-    client: redis.Redis = redis.Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        health_check_interval=0,
-        retry=Retry(NoBackoff(), 0),
-    )
-    return client
-
-
 def timeout_of(patience_s: float | None) -> float:
     """Seconds that one attempt at a call may take."""
     return 5.0 if patience_s is None else max(patience_s, 0.1)
 
 
-def subscriber(client: redis.Redis) -> redis.client.PubSub:
-    """A connection for listening, not subscribed to anything yet."""
-    pubsub: redis.client.PubSub = client.pubsub(ignore_subscribe_messages=False)  # type: ignore[no-untyped-call]
-    return pubsub
-
-
 class Connection:
-    """Runs scripts on a client for about `patience_s` seconds a call at most; None waits as long as it takes.
+    """Runs scripts on a server for about `patience_s` seconds a call at most; None waits as long as it takes.
 
     What is tried again may have been done already: every script bears being run twice.
     With `strict` durability a script that somebody relies on has not succeeded before Redis' disk has it.
@@ -59,15 +39,23 @@ class Connection:
 
     def __init__(
         self,
-        client: redis.Redis,
+        server: redis.Redis | Server,
         patience_s: float | None,
         durability: Durability = Durability.RELAXED,
         tide: Tide | None = None,
+        home: str = "",
     ) -> None:
-        self.client = client
+        """Keys that begin with `home` are all on one server, though not always on the same."""
+        self.server = Alone(server) if isinstance(server, redis.Redis) else server
+        self.home = home
         self.patience_s = patience_s
-        self.disk = Disk(client, durability, timeout_of(patience_s))
+        self.disk = Disk(durability, timeout_of(patience_s))
         self.tide = tide or Tide()
+
+    @property
+    def client(self) -> redis.Redis:
+        """A client of the server that has the keys now; to be asked for again when something went wrong."""
+        return self.server.at(self.home)
 
     def run(self, script: Script, key: str, arguments: list[Argument]) -> Any:
         """The script's answer. Raises StoreUnavailable (or StoreFull) when patience is over."""
@@ -83,7 +71,7 @@ class Connection:
         """With `strict` durability: return when the disk has what anybody wrote so far; `key` is the count."""
         question = self.disk.question("settle")
         if question is not None:  # WAITAOF waits for writes of this connection: so there has to be one
-            self.patiently(lambda: self.disk.heard(wire.call(self.client, ("INCR", key), question)[1]))
+            self.patiently(lambda: self._count(key, question))
 
     def patiently(self, call: Callable[[], Any]) -> Any:
         """`call()` until it succeeds or patience is over; what waiting cannot mend is raised at once."""
@@ -92,9 +80,10 @@ class Connection:
             try:
                 return call()
             except (exceptions.RedisError, OSError) as error:
-                trouble = _trouble(error)
+                trouble = self._trouble(error)
                 if trouble is None:
                     raise
+                self.server.renew()
                 left = None if self.patience_s is None else self.patience_s - (time.monotonic() - began)
                 if isinstance(error, NotOnDisk) and left is not None and left <= pause:
                     raise
@@ -103,23 +92,27 @@ class Connection:
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
 
+    def _count(self, key: str, question: wire.Command) -> None:
+        client = self.client
+        self.disk.heard(wire.call(client, ("INCR", key), question)[1], client)
+
     def _evaluate(self, script: Script, key: str, arguments: list[Argument]) -> Any:
-        tide, question = self.tide, self.disk.question(script.name)
+        client, tide, question = self.client, self.tide, self.disk.question(script.name)
         floor, rollbacks = tide.seen, tide.rollbacks
         given = (1, key, floor if script.fenced else 0, *arguments)
         try:
-            reply, on_disk = wire.call(self.client, ("EVALSHA", script.sha, *given), question)
+            reply, on_disk = wire.call(client, ("EVALSHA", script.sha, *given), question)
         except exceptions.NoScriptError:
-            reply, on_disk = wire.call(self.client, ("EVAL", script.text, *given), question)
+            reply, on_disk = wire.call(client, ("EVAL", script.text, *given), question)
         tide.note(reply[0], floor, rollbacks, counted=script.counted)
         if question is not None:
-            self.disk.heard(on_disk)
+            self.disk.heard(on_disk, client)
         return reply[1]
 
     def _evaluate_all(self, script: Script, key: str, calls: Sequence[list[Argument]]) -> list[Any]:
-        tide, question = self.tide, self.disk.question(script.name)
+        client, tide, question = self.client, self.tide, self.disk.question(script.name)
         floor, rollbacks = tide.seen, tide.rollbacks
-        pipeline = self.client.pipeline(transaction=False)
+        pipeline = client.pipeline(transaction=False)
         pipeline.script_load(script.text)
         for arguments in calls:
             pipeline.evalsha(script.sha, 1, key, floor if script.fenced else 0, *arguments)
@@ -133,10 +126,14 @@ class Connection:
         for reply in replies:
             tide.note(reply[0], floor, rollbacks, counted=script.counted)
         if question is not None:
-            self.disk.heard(on_disk)
+            self.disk.heard(on_disk, client)
         return [reply[1] for reply in replies]
 
     def _explained(self, trouble: type[DurableError], error: Exception) -> DurableError:
+        if isinstance(error, exceptions.AskError) and trouble is StoreMisconfigured:
+            return StoreMisconfigured(
+                f"this Redis is a node of a Redis Cluster ({error}): let durable_store_url begin with redis+cluster://"
+            )
         if trouble is StoreMisconfigured:
             return StoreMisconfigured(
                 f"Redis refuses this client: {error}; check user and password in durable_store_url"
@@ -145,18 +142,24 @@ class Connection:
             return StoreFull(
                 "Redis is at its maxmemory and refuses to write; raise maxmemory or delete data. Nothing is lost"
             )
+        why = f"its keys are being carried: {error}" if isinstance(error, exceptions.AskError) else str(error)
         return StoreUnavailable(
-            f"Redis did not answer within {self.patience_s:g} s ({error}); nothing acknowledged is lost, try again"
+            f"Redis did not answer within {self.patience_s:g} s ({why}); nothing acknowledged is lost, try again"
         )
 
-
-def _trouble(error: Exception) -> type[DurableError] | None:
-    """What kind of trouble an error is; None for one that is a mistake of ours."""
-    if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError | exceptions.NoPermissionError):
-        return StoreMisconfigured
-    if isinstance(error, exceptions.OutOfMemoryError) or _FULL in str(error):
-        return StoreFull
-    passing = exceptions.ConnectionError | exceptions.TimeoutError | exceptions.ReadOnlyError | exceptions.ClusterError
-    if isinstance(error, passing | OSError) or _PASSING.search(str(error)):
-        return StoreUnavailable
-    return None
+    def _trouble(self, error: Exception) -> type[DurableError] | None:
+        """What kind of trouble an error is; None for one that is a mistake of ours."""
+        if isinstance(
+            error, exceptions.AuthenticationError | exceptions.AuthorizationError | exceptions.NoPermissionError
+        ):
+            return StoreMisconfigured
+        if isinstance(error, exceptions.OutOfMemoryError) or _FULL in str(error):
+            return StoreFull
+        if isinstance(error, exceptions.AskError) and isinstance(self.server, Alone):  # or MovedError, which is one
+            return StoreMisconfigured
+        passing = (
+            exceptions.ConnectionError | exceptions.TimeoutError | exceptions.ReadOnlyError | exceptions.ClusterError
+        )
+        if isinstance(error, passing | exceptions.AskError | OSError) or _PASSING.search(str(error)):
+            return StoreUnavailable
+        return None

@@ -26,8 +26,7 @@ _PROBE_MS = 3000
 class Disk:
     """Asks with every write that is relied on, in the same round trip, where the server has WAITAOF."""
 
-    def __init__(self, client: redis.Redis, durability: Durability, timeout_s: float) -> None:
-        self._client = client
+    def __init__(self, durability: Durability, timeout_s: float) -> None:
         self.strict = durability is Durability.STRICT
         self._question = ("WAITAOF", 1, 0, int(timeout_s * _SHARE * 1000)) if self.strict else None
 
@@ -35,12 +34,12 @@ class Disk:
         """The command to send behind a verb's script; None when nothing has to be waited for."""
         return self._question if verb in RELIED_ON else None
 
-    def heard(self, reply: Any) -> None:
+    def heard(self, reply: Any, client: redis.Redis) -> None:
         """Raise NotOnDisk, or StoreMisconfigured, unless Redis says that its disk has the write."""
         if isinstance(reply, exceptions.ResponseError):
             if not _absent(reply):
                 raise _refused(reply)
-            if fsync_of(self._client) != "always":
+            if fsync_of(client) != "always":
                 raise StoreMisconfigured(NO_WAITAOF) from reply
             self._question = None  # such a server answers when its disk has it
         elif int(reply[0]) < 1:

@@ -3,7 +3,9 @@
 A lease tells that a worker is gone only when it ends. The kernel tells at once:
 it closes the connection of a killed process, and `PUBSUB NUMSUB` shows any
 other worker that nobody listens to that node's channel any more. A frozen
-process or a lost host keeps its connection; there the lease decides.
+process or a lost host keeps its connection; there the lease decides. A
+connection that is lost without a word (a firewall forgot it) is seen in the same
+place by the worker itself: nobody listens to its own channel.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import time
 import redis
 from redis.exceptions import RedisError
 
-from durable_celery.stores.redis.connection import subscriber
+from durable_celery.stores.redis.nodes import Server, subscriber
 
 logger = logging.getLogger("durable_celery")
 
@@ -26,12 +28,14 @@ SETTLE_S = 2.0
 class RedisPresence:
     """One worker's presence, and its view of the others."""
 
-    def __init__(self, client: redis.Redis, prefix: str, node: str) -> None:
-        self._client = client
+    def __init__(self, server: Server, prefix: str, node: str) -> None:
+        self._server, self._prefix = server, prefix
         self._workers = prefix + "workers"
         self._channel = prefix + "node:"
         self._node = node
         self._missed: set[str] = set()
+        #: How often in a row this node itself was not heard.
+        self._unheard = 0
         self._judge_from = 0.0
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -47,12 +51,14 @@ class RedisPresence:
             self._missed.clear()
             return []
         try:
-            nodes = [str(node) for node in self._client.zrange(self._workers, 0, -1) if node != self._node]
-            heard = self._client.pubsub_numsub(*(self._channel + node for node in nodes)) if nodes else []
+            members = self._server.at(self._prefix).zrange(self._workers, 0, -1)
         except (RedisError, OSError):
             self._disturbed()
             raise
-        absent = {str(channel)[len(self._channel) :] for channel, listeners in heard if int(listeners) == 0}
+        nodes = {self._node, *map(str, members)}
+        absent = nodes - self._present(sorted(nodes))
+        self._unheard = self._unheard + 1 if self._node in absent else 0
+        absent.discard(self._node)
         twice = absent & self._missed
         self._missed = absent - twice
         return sorted(twice)
@@ -60,15 +66,29 @@ class RedisPresence:
     def leave(self) -> None:
         self._stopped.set()
         try:
-            self._client.zrem(self._workers, self._node)
+            self._server.at(self._prefix).zrem(self._workers, self._node)
         except (RedisError, OSError) as error:
             logger.debug("left without saying so: %s", error)
 
+    def _present(self, nodes: list[str]) -> set[str]:
+        """Who of them is subscribed, on whichever server; all of them when one that was to be asked did not answer."""
+        channels = [self._channel + node for node in nodes]
+        try:
+            asked = self._server.everywhere() if nodes else []
+            counted = [each for client in asked for each in client.pubsub_numsub(*channels)]
+        except (RedisError, OSError) as error:
+            logger.debug("nobody is judged for now: %s", error)
+            self._disturbed()
+            return set(nodes)
+        return {str(channel)[len(self._channel) :] for channel, listeners in counted if int(listeners)}
+
     def _subscribe(self) -> redis.client.PubSub:
-        pubsub = subscriber(self._client)
+        client = self._server.at(self._prefix)
+        pubsub = subscriber(client)
         pubsub.subscribe(self._channel + self._node)
         pubsub.get_message(timeout=2.0)  # the confirmation: from here on we are seen
-        self._client.zadd(self._workers, {self._node: time.time()})
+        client.zadd(self._workers, {self._node: time.time()})
+        self._unheard = 0
         return pubsub
 
     def _listen(self, pubsub: redis.client.PubSub) -> None:
@@ -79,6 +99,8 @@ class RedisPresence:
                 if current is None:
                     current = self._subscribe()
                 current.get_message(timeout=1.0)
+                if self._unheard > 1:
+                    raise ConnectionError("nobody hears this worker any more")
             except Exception:  # a pool closed under its reader raises whatever it meets: a new connection mends it
                 self._disturbed()
                 if current is not None:
@@ -89,4 +111,5 @@ class RedisPresence:
             current.close()
 
     def _disturbed(self) -> None:
+        self._server.renew()
         self._judge_from = time.monotonic() + SETTLE_S

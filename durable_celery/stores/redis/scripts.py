@@ -16,10 +16,10 @@ from functools import cache
 from importlib.resources import files
 
 _SIGNATURE = re.compile(r"^local ([\w, ]+) = unpack\(ARGV, 1, (\d+)\)", re.MULTILINE)
-_RULES = ("base", "counting", "waiting", "tending", "objects", "settling", "leasing", "creating", "cancelling")
+_RULES = ("clock", "counting", "base", "waiting", "tending", "objects", "settling", "leasing", "creating", "cancelling")
 #: Scripts that write nothing that anybody relies on, and how many of the rules they need: Redis builds all that a
 #: script has anew with every call.
-_LOOKING = {"read": 2, "search": 1, "census": 1}
+_LOOKING = {"read": 2, "search": 3, "census": 1}
 
 Argument = str | int
 

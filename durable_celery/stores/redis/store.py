@@ -42,9 +42,10 @@ from durable_celery.store import (
 )
 from durable_celery.stores.guards import check_groups, check_settleable
 from durable_celery.stores.redis import checks, records, scripts
-from durable_celery.stores.redis.connection import Connection, connect, timeout_of
+from durable_celery.stores.redis.connection import Connection, timeout_of
 from durable_celery.stores.redis.keys import prefix
 from durable_celery.stores.redis.looking import RedisLooking
+from durable_celery.stores.redis.nodes import opened
 from durable_celery.stores.redis.presence import RedisPresence
 from durable_celery.stores.redis.tide import Tide
 from durable_celery.stores.redis.watch import Watcher
@@ -57,7 +58,8 @@ DEFAULT_PATIENCE_S = 2.0
 class RedisStore(RedisLooking):
     """Promises in Redis (6.2 or newer, or Valkey).
 
-    `server` is a URL or a client made with `decode_responses=True`; `patience`
+    `server` is a URL (`redis+cluster://host:port,host:port` for a Redis Cluster) or
+    a client made with `decode_responses=True`; `patience`
     bounds every call in seconds, None waits for as long as Redis is away.
     `durability` is "relaxed" or "strict", see docs/durability.md.
     """
@@ -76,12 +78,11 @@ class RedisStore(RedisLooking):
         self.server = server
         self.key_prefix = key_prefix
         self.durability = Durability(durability)
-        client = connect(server, timeout_s=timeout_of(patience)) if isinstance(server, str) else server
-        if not client.get_encoder().decode_responses:
-            raise StoreMisconfigured("RedisStore needs a client made with decode_responses=True, or a URL")
-        self.connection = Connection(client, patience, self.durability, tide)
         self.prefix = prefix(key_prefix, 0)
-        self._watcher = Watcher(client, self.prefix)
+        self.connection = Connection(
+            opened(server, timeout_s=timeout_of(patience)), patience, self.durability, tide, self.prefix
+        )
+        self._watcher = Watcher(self.connection.server, self.prefix)
 
     def __repr__(self) -> str:
         return f"RedisStore({self.prefix!r})"
@@ -96,8 +97,8 @@ class RedisStore(RedisLooking):
         return RedisStore(self.server, key_prefix=self.key_prefix, patience=patience, durability=durability, tide=tide)
 
     def check(self) -> None:
-        client, seq = self.connection.client, f"{self.prefix}seq"
-        self.connection.patiently(lambda: checks.check(client, self.key_prefix, self.durability, seq))
+        server, seq = self.connection.server, f"{self.prefix}seq"
+        self.connection.patiently(lambda: checks.check(server, self.key_prefix, self.durability, seq))
 
     def create(self, new: NewPromise, *, strict: bool = False, journal: Sequence[tuple[str, str]] = ()) -> Created:
         status, *record = self._run(
@@ -255,11 +256,11 @@ class RedisStore(RedisLooking):
         self._run("sent", id=promise_id, sends=sends)
 
     def presence(self, node: str) -> RedisPresence:
-        return RedisPresence(self.connection.client, self.prefix, node)
+        return RedisPresence(self.connection.server, self.prefix, node)
 
     def close(self) -> None:
         self._watcher.close()
-        self.connection.client.connection_pool.disconnect()
+        self.connection.server.close()
 
     def _fenced(self, verb: str, hold: Hold, rest: Sequence[str | int] = (), **named: str | int) -> Any:
         answer = self._run(verb, rest, id=hold.id, token=hold.token, **named)

@@ -14,7 +14,7 @@ from typing import Any
 
 import redis
 
-from durable_celery.stores.redis.connection import subscriber
+from durable_celery.stores.redis.nodes import Server, subscriber
 
 logger = logging.getLogger("durable_celery")
 Notify = Callable[[], None]
@@ -31,8 +31,8 @@ class Watcher:
     lost connection: what settled before that was not heard.
     """
 
-    def __init__(self, client: redis.Redis, prefix: str) -> None:
-        self._client = client
+    def __init__(self, server: Server, prefix: str) -> None:
+        self._server = server
         self._prefix = prefix
         self._lock = threading.Lock()
         self._reset()
@@ -89,17 +89,20 @@ class Watcher:
 
     def _listen(self, stopped: threading.Event) -> None:
         while not stopped.is_set():
-            pubsub = subscriber(self._client)
+            pubsub = None
             try:
+                pubsub = subscriber(self._server.at(self._prefix))
                 self._subscribe(pubsub, stopped)
                 while not stopped.is_set():
                     self._hear(pubsub.get_message(timeout=1.0))
             except Exception as error:  # whatever broke, a new connection mends it
                 logger.debug("no hints for now, waiters will look by themselves: %s", error)
-            with self._lock:
-                if self._pubsub is pubsub:
-                    self._pubsub = None
-            pubsub.close()
+                self._server.renew()
+            if pubsub is not None:
+                with self._lock:
+                    if self._pubsub is pubsub:
+                        self._pubsub = None
+                pubsub.close()
             stopped.wait(_PAUSE_S)
 
     def _subscribe(self, pubsub: redis.client.PubSub, stopped: threading.Event) -> None:

@@ -10,12 +10,13 @@ if not state then
   local was = burnt(id)
   if was then return {'EXPIRED', was} end
   if most ~= '' and tonumber(redis.call('HGET', P .. 'pending', fn) or 0) >= tonumber(most) then return {'FULL'} end
-  birth(id, timeout_ms, delay_ms, nil, 10 + 2 * entries)
-  redis.call('HSET', P .. 'r:' .. id, 'cn', nonce)
-  for i = 10, 9 + 2 * entries, 2 do
+  local recorded = 0
+  for i = 10, 9 + 2 * entries, 2 do -- before its birth, which may be its end, that gives the journal its lifetime
     redis.call('HSET', P .. 'j:' .. id, ARGV[i], ARGV[i + 1])
-    if string.sub(ARGV[i], -1) ~= '!' then redis.call('HINCRBY', P .. 'r:' .. id, 'jc', 1) end
+    if string.sub(ARGV[i], -1) ~= '!' then recorded = recorded + 1 end
   end
+  birth(id, timeout_ms, delay_ms, nil, 10 + 2 * entries)
+  redis.call('HSET', P .. 'r:' .. id, 'cn', nonce, 'jc', recorded)
   return {'OK', redis.call('HGETALL', P .. 'r:' .. id)}
 end
 if redis.call('HGET', P .. 'r:' .. id, 'cn') == nonce then -- the reply was lost

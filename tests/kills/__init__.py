@@ -1,0 +1,1 @@
+"""Real workers are killed, frozen and stopped, messages multiplied and forgotten, while steps write a ledger."""
