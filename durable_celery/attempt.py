@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from durable_celery.beginning import Beginning
 from durable_celery.cancellation import Cancellation
-from durable_celery.clock import Clock
+from durable_celery.clock import CarriedOn, Clock
 from durable_celery.codec import Codec
 from durable_celery.errors import (
     Abandoned,
@@ -80,19 +80,15 @@ class Attempt:
         self.codec = parking(codec, self._close)
         self.registry = registry
         self._keeper = keeper
-        self._clock = clock
         self._draining = draining
-        self._offset_ms = claimed.now_ms - clock.monotonic_ms()
+        time = CarriedOn(clock, claimed.now_ms)
+        self.now_ms, self.passed = time.now_ms, time.passed
         self._changed = threading.Condition(threading.RLock())
         self._closed: ControlFlow | None = None
         self._strands = Strands()
         self.fence = Fence(self.hold, self.journal, store, clock, publish, self._changed, self._close)
         self._beginning = Beginning(self.fence, clock, self.find, self.admit)
         self.cancellation = Cancellation(self.journal, asked=claimed.promise.cancel_at is not None)
-
-    def now_ms(self) -> int:
-        """The store's clock, read at the claim and carried on by this machine's monotonic one."""
-        return int(self._clock.monotonic_ms() + self._offset_ms)
 
     def find(self, op: Op[Any]) -> Entry | None:
         try:
@@ -238,8 +234,8 @@ class Attempt:
             self._strands.wait(me, op)
             try:
                 if self._strands.all_wait:
-                    self._all_blocked()
-                elif not self._changed.wait(timeout=left_s(op, self.now_ms(), PEEK_S)):
+                    self._all_blocked(op)
+                elif not self._wait(left_s(op, self.now_ms(), PEEK_S), enough):
                     self._peek(op)
             finally:
                 self._strands.resume(me)
@@ -247,23 +243,24 @@ class Attempt:
             if self._strands.is_abandoned(me):
                 raise Abandoned(me)
 
-    def _all_blocked(self) -> None:
+    def _all_blocked(self, here: Op[Any]) -> None:
         if self.cancellation.asked and not self.cancellation.heeded:
             self.cancellation.heeded = self.fence.heed()
             if not self.cancellation.heeded:
                 self._close(Suspended(self.hold.id))
             self._changed.notify_all()
             return
-        awaits = [awaited for op in self._strands.waiting for awaited in op.awaits()]
-        if not awaits:  # another strand has what it waits for, and only has to get its turn
-            self._changed.wait(timeout=SHORT_PEEK_S)
+        groups = [group for op in self._strands.waiting for group in op.groups()]
+        # After the groups: what became ready while they were made is missing there.
+        if not groups or any(op.ready() for op in self._strands.waiting):
+            self._wait(PEEK_S, here.ready)  # whoever has what it waits for goes on when it has its turn
             return
-        left_ms = min((a.due_at - self.now_ms() for a in awaits if a.due_at is not None), default=None)
+        dues = [each.due_at for group in groups for each in group.awaits]
+        left_ms = min((due_at - self.now_ms() for due_at in dues if due_at is not None), default=None)
         if left_ms is not None and left_ms <= HOLD_MS and not self._draining():
-            self._sit_out(max(left_ms, 1) / 1000, peek=any(a.due_at is None for a in awaits))
+            self._sit_out(max(left_ms, 1) / 1000, peek=None in dues)
             return
         self.fence.say()
-        groups = [group for op in self._strands.waiting if (group := op.group()).awaits]
         left = self.fence.suspend(groups)
         if left.suspended:
             self._close(Suspended(self.hold.id))
@@ -272,20 +269,21 @@ class Attempt:
         else:
             self._deliver(left.delivered)
 
+    def _wait(self, timeout: float, enough: Callable[[], bool]) -> bool:
+        """Until told, or in time; not at all when it became enough while the timeout was computed."""
+        return enough() or self._changed.wait(timeout=timeout)
+
     def _sit_out(self, timeout: float, *, peek: bool) -> None:
         """Stay for a short timer; look from time to time for what else is waited for."""
         if not peek:
             self._changed.wait(timeout=timeout)
-            return
-        if self._changed.wait(timeout=min(timeout, SHORT_PEEK_S)):
-            return
-        for op in self._strands.waiting:
-            self._peek(op)
+        elif not self._changed.wait(timeout=min(timeout, SHORT_PEEK_S)):
+            self._peek(*self._strands.waiting)
 
-    def _peek(self, op: Op[Any]) -> None:
-        group = op.group()
-        if group.awaits and self._closed is None:
-            self._deliver(self.fence.suspend([group], peek=True).delivered)
+    def _peek(self, *ops: Op[Any]) -> None:
+        groups = [group for op in ops for group in op.groups()]
+        if groups:
+            self._deliver(self.fence.suspend(groups, peek=True).delivered)
 
     def _deliver(self, there: Mapping[str, Outcome]) -> None:
         """Strands are told of what arrived, and of nothing else: two that wake each other never sleep."""

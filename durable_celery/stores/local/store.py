@@ -129,10 +129,10 @@ class LocalStore(LocalLooking):
         log: Lines | None = None,
     ) -> tuple[Ready, ...]:
         with self._verb() as rows:
-            rows.fulfilling = hold.id
             if rows.live(hold.id) is outcome.state and rows.by_id[hold.id].token == hold.token:
                 return ()  # the reply was lost
             row = rows.held(hold.id, hold.token, cursor)
+            rows.fulfilling = hold.id
             rows.write(row, list(entries))
             rows.objects.alter(row.promise.object, changes)
             row.write_log(log)
