@@ -231,10 +231,10 @@ class Attempt:
             if enough():
                 return
             me = self._strands.here
-            self._strands.wait(me, op)
+            self._strands.wait(me, op, enough)
             try:
                 if self._strands.all_wait:
-                    self._all_blocked(op)
+                    self._all_blocked(enough)
                 elif not self._wait(left_s(op, self.now_ms(), PEEK_S), enough):
                     self._peek(op)
             finally:
@@ -243,7 +243,7 @@ class Attempt:
             if self._strands.is_abandoned(me):
                 raise Abandoned(me)
 
-    def _all_blocked(self, here: Op[Any]) -> None:
+    def _all_blocked(self, enough: Callable[[], bool]) -> None:
         if self.cancellation.asked and not self.cancellation.heeded:
             self.cancellation.heeded = self.fence.heed()
             if not self.cancellation.heeded:
@@ -252,8 +252,8 @@ class Attempt:
             return
         groups = [group for op in self._strands.waiting for group in op.groups()]
         # After the groups: what became ready while they were made is missing there.
-        if not groups or any(op.ready() for op in self._strands.waiting):
-            self._wait(PEEK_S, here.ready)  # whoever has what it waits for goes on when it has its turn
+        if not groups or self._strands.some_can_go_on:
+            self._wait(PEEK_S, enough)  # whoever has what it waits for goes on when it has its turn
             return
         dues = [each.due_at for group in groups for each in group.awaits]
         left_ms = min((due_at - self.now_ms() for due_at in dues if due_at is not None), default=None)
@@ -277,8 +277,9 @@ class Attempt:
         """Stay for a short timer; look from time to time for what else is waited for."""
         if not peek:
             self._changed.wait(timeout=timeout)
-        elif not self._changed.wait(timeout=min(timeout, SHORT_PEEK_S)):
-            self._peek(*self._strands.waiting)
+            return
+        self._changed.wait(timeout=min(timeout, SHORT_PEEK_S))
+        self._peek(*self._strands.waiting)
 
     def _peek(self, *ops: Op[Any]) -> None:
         groups = [group for op in ops for group in op.groups()]
