@@ -13,6 +13,7 @@ from durable_celery.store import Store
 from tests.simulation.cluster import Cluster
 from tests.simulation.effects import LOOSE
 from tests.simulation.monitor import Violation
+from tests.simulation.programs import OURS
 from tests.simulation.sums import Author, Command, Sum, add_up
 
 _TEN_YEARS_MS = 10 * 365 * 24 * 3600 * 1000
@@ -75,9 +76,10 @@ class Clients:
         self._cluster.errand("client", start)
 
     def awaited(self) -> list[str]:
-        """External promises that somebody waits for."""
+        """External promises that are left to somebody outside."""
         rows = self._cluster.seen.rows.items()
-        return [id for id, row in rows if row.promise.phase is Phase.NONE and not row.promise.state.settled]
+        there = [id for id, row in rows if row.promise.phase is Phase.NONE and not row.promise.state.settled]
+        return [id for id in there if not id.startswith(OURS)]
 
     def resolve(self, promise_id: str) -> None:
         """Settle it; each client with an answer of its own, so that it shows who was first."""

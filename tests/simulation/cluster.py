@@ -221,6 +221,16 @@ class Cluster:
             if left.departure is Departure.PARKED:
                 raise Violation("no body is found to be another one than before", left.reason)
 
+    def starve(self) -> None:
+        """Time has passed: whoever holds a lease that has run out is as good as frozen, although it does not know."""
+        for process in self.processes:
+            row = self.seen.rows.get(process.execution)
+            due = self.bench.lease_due(process.execution)
+            past = due is not None and due <= self.clock.now_ms()
+            if past and not process.troubled and row is not None and row.token == process.token:
+                self.count("starve")
+                process.troubled = True
+
     def over(self, process: Process) -> bool:
         """Whether nothing of it is left."""
         return process.dead or not any(task.actor is process for task in self.hub.tasks)
@@ -272,6 +282,8 @@ class Cluster:
     def roll_back(self) -> None:
         """The store loses what it recorded since; every attempt is troubled by it."""
         self.registers.check()
+        for process in self.processes:  # it learns of this by its next call, and may begin a step before
+            process.troubled = True
         self.bench.roll_back()
         self.effects.roll_back()
         self.look()

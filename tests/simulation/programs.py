@@ -13,6 +13,8 @@ from typing import Any
 from durable_celery import AlreadySettled, RetryPolicy, TerminalError, VirtualObject, Workflow
 
 KEYS = ("a", "b")
+#: How ids of promises begin that nobody outside settles.
+OURS = "ours-"
 
 
 class Outside:
@@ -128,6 +130,44 @@ def wake(ctx, awakeable_id):
         yield ctx.resolve_awakeable(awakeable_id, "woken")
     except AlreadySettled:
         pass  # somebody outside was first
+
+
+def _handed(ctx, label, commands):
+    """One strand waits for what another one gives it, and for nobody else."""
+    ours = OURS + label.replace("/", "_")
+    ctx.promise(ours)
+    asked, given = ctx.begin_run(_asked, ours), ctx.begin_run(_given, ours, commands)
+    return sum((yield ctx.gather(asked, given)))
+
+
+def _asked(ctx, ours):
+    yield ctx.promise(ours)
+    return 1
+
+
+def _given(ctx, ours, commands):
+    inner = ctx.begin_run(program, commands)
+    total = yield inner
+    yield from _settled(ctx, ours)
+    return total
+
+
+def _late(ctx, label, seconds, commands):
+    """What nobody gives has its time, beside something else."""
+    ours = OURS + label.replace("/", "_")
+    try:
+        yield ctx.gather(ctx.promise(ours).timeout(seconds), ctx.begin_rpc("program", commands))
+    except TimeoutError:
+        pass
+    yield from _settled(ctx, ours)
+    return 1
+
+
+def _settled(ctx, ours):
+    try:
+        yield ctx.resolve_awakeable(ours)
+    except AlreadySettled:
+        pass  # by an attempt before this one
 
 
 def _time(ctx, label):
@@ -274,6 +314,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "sleep": _sleep,
     "promise": _promise,
     "awakeable": _awakeable,
+    "handed": _handed,
+    "late": _late,
     "time": _time,
     "saga": _saga,
     "loop": _loop,

@@ -39,6 +39,11 @@ class SimBench:
             return old
         return Row(row.promise, row.token, row.cursor, dict(row.journal), awaiters, frozenset(row.timers))
 
+    def lease_due(self, promise_id: str) -> int | None:
+        """When its lease runs out, if somebody holds it."""
+        due: int | None = self.store._rows.lease._due.get(promise_id)
+        return due
+
     def save(self) -> None:
         """What the disk has."""
         self._saved = copy.deepcopy(self.store._rows)

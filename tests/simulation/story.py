@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from durable_celery.promise import Phase
 from durable_celery.stores import LocalStore
 from tests.simulation.clients import AUDIT, Clients
-from tests.simulation.cluster import MAX_ATTEMPTS, SLOTS, WORKERS, Cluster, Process
+from tests.simulation.cluster import LEASE_MS, MAX_ATTEMPTS, SLOTS, WORKERS, Cluster, Process
 from tests.simulation.hub import Task
 from tests.simulation.monitor import Violation
 
 _LONGEST = 40_000
+#: A long time passes in so many parts, with a heartbeat after each.
+LONG_PARTS = 5
+#: A heartbeat that meets no fault is over after so many turns.
+_BEAT_TURNS = 4
 
 
 @dataclass
@@ -125,7 +129,23 @@ class Story:
             cluster.hub.spawn(process, "heart", process.keeper.beat)
 
     def _pass_time(self) -> None:
-        self._cluster.clock.advance(ms=self._cluster.rng.choice([1, 20, 200, 1500, 12_000, 45_000]))
+        """Hearts beat meanwhile, but for the times when the machines have other things to do."""
+        cluster, ms = self._cluster, self._cluster.rng.choice([1, 20, 200, 1500, 12_000, 45_000])
+        beats = ms > LEASE_MS / 3 and cluster.rng.random() < 0.7
+        for _ in range(LONG_PARTS if beats else 1):
+            cluster.clock.advance(ms=ms // LONG_PARTS if beats else ms)
+            if beats:
+                self._beat_now()
+        cluster.starve()
+
+    def _beat_now(self) -> None:
+        """The hearts of all who are awake, each until it waits for something."""
+        before = list(self._cluster.hub.tasks)
+        self._beat()
+        for heart in [task for task in self._cluster.hub.tasks if task not in before]:
+            for _ in range(_BEAT_TURNS):
+                if heart in self._cluster.hub.tasks and heart in self._runnable():
+                    self._cluster.hub.resume(heart)
 
     # What goes wrong
 

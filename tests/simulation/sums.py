@@ -14,7 +14,7 @@ Command = list[Any]
 #: What trees have that somebody may cancel: nothing that is counted outside of them.
 _LOOSE = ("step", "flaky", "local", "rpc", "gather", "strands", "mixed", "in_turn", "sleep", "promise", "saga", "loop")
 _BRANCHING = ("gather", "strands", "in_turn")
-_NESTING = ("local", "rpc", "mixed", "select", "limit", "detached", "workflow", *_BRANCHING)
+_NESTING = ("local", "rpc", "mixed", "select", "limit", "late", "handed", "detached", "workflow", *_BRANCHING)
 
 
 @dataclass
@@ -42,13 +42,15 @@ def add_up(commands: list[Command], into: Sum) -> int:
 def _of(kind: str, rest: list[Any], into: Sum) -> int:
     if kind in _BRANCHING:
         return sum(add_up(each, into) for each in rest)
-    if kind in ("select", "limit", "detached"):
+    if kind in ("select", "limit", "late", "detached"):
         add_up(rest[-1], into)
         return 1
     if kind == "mixed":
         return add_up(rest[0], into) + add_up(rest[1], into)
     if kind in ("local", "rpc", "workflow"):
         return add_up(rest[0], into)
+    if kind == "handed":
+        return 1 + add_up(rest[0], into)
     if kind == "shared":
         into.shared[rest[0]] = rest[1]
         return add_up(rest[1], Sum())
@@ -109,7 +111,7 @@ class Author:
         rng = self._rng
         if kind in _BRANCHING:
             return [inner() for _ in range(rng.randint(1, 3))]
-        if kind in ("select", "limit"):
+        if kind in ("select", "limit", "late"):
             return [self._seconds(), inner()]
         if kind == "mixed":
             return [inner(), inner()]

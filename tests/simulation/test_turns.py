@@ -1,4 +1,4 @@
-"""The strands of one attempt, each let go in an order that is drawn: none is forgotten, and none keeps the others busy."""
+"""The strands of one attempt, let go in an order that is drawn: none is forgotten, none keeps the others busy."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def test_a_strand_goes_on_when_its_child_has_ended_whatever_the_others_wait_for(
         return (yield ctx.promise("a"))
 
     def answers(ctx):
-        yield ctx.begin_run(worker.work, 8)
+        child = ctx.begin_run(worker.work, 8)
+        yield child
         yield ctx.run(worker.settle, "a")
 
     def body(ctx):
