@@ -26,7 +26,7 @@ from durable_celery.errors import (
 from durable_celery.fence import Fence
 from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Keeper
-from durable_celery.op import Op, Spawning, Tasks
+from durable_celery.op import Op, Tasks
 from durable_celery.operations.run import LocalCall
 from durable_celery.promise import Outcome
 from durable_celery.registry import Registry
@@ -83,11 +83,15 @@ class Attempt:
         self._draining = draining
         time = CarriedOn(clock, claimed.now_ms)
         self.now_ms, self.passed = time.now_ms, time.passed
-        self._changed = threading.Condition(threading.RLock())
+        lock = threading.RLock()
+        #: What waiting strands are told at, and whoever waits until none is at work.
+        self._changed, self._idle = threading.Condition(lock), threading.Condition(lock)
         self._closed: ControlFlow | None = None
         self._strands = Strands()
         self.fence = Fence(self.hold, self.journal, store, clock, publish, self._changed, self._close)
-        self._beginning = Beginning(self.fence, clock, self.find, self.admit)
+        beginning = Beginning(self.fence, clock, self.find, self.admit)
+        self.spawn, self.begin_all = beginning.spawn, beginning.begin_all
+        self.later, self.flush = beginning.later, beginning.flush
         self.cancellation = Cancellation(self.journal, asked=claimed.promise.cancel_at is not None)
 
     def find(self, op: Op[Any]) -> Entry | None:
@@ -131,18 +135,6 @@ class Attempt:
     def ask(self, question: Callable[[Store], T]) -> T:
         return self.fence.ask(question)
 
-    def spawn(self, calls: Sequence[Spawning]) -> None:
-        self._beginning.spawn(calls)
-
-    def begin_all(self, ops: Sequence[Op[Any]]) -> None:
-        self._beginning.begin_all(ops)
-
-    def later(self, op: Op[Any]) -> None:
-        self._beginning.later(op)
-
-    def flush(self) -> None:
-        self._beginning.flush()
-
     def start(self, op: Op[Any]) -> None:
         assert isinstance(op, LocalCall)
         self.admit()
@@ -159,6 +151,7 @@ class Attempt:
         with self._changed:
             self._strands.abandon(path)
             self._changed.notify_all()
+            self._idle.notify_all()
 
     def wait(self, op: Op[T]) -> T:
         self.flush()
@@ -207,7 +200,7 @@ class Attempt:
         """Wait for the strands that still execute a step; blocked ones have nothing left to do."""
         with self._changed:
             while self._strands.some_at_work:
-                self._changed.wait()
+                self._idle.wait()
 
     def _strand(self, op: LocalCall[Any]) -> None:
         self._strands.enter(op.path)
@@ -223,6 +216,7 @@ class Attempt:
             with self._changed:
                 self._strands.end(op.path)
                 self._changed.notify_all()
+                self._idle.notify_all()
 
     def _block(self, op: Op[Any], enough: Callable[[], bool]) -> None:
         """Sleep until something may have changed; the last strand to block suspends the execution."""
@@ -232,6 +226,7 @@ class Attempt:
                 return
             me = self._strands.here
             self._strands.wait(me, op, enough)
+            self._idle.notify_all()
             try:
                 if self._strands.all_wait:
                     self._all_blocked(enough)

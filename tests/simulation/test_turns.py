@@ -125,6 +125,27 @@ def test_strands_that_wait_beside_one_that_works_look_now_and_then_and_sleep_mea
 
 
 @pytest.mark.parametrize("order", ORDERS)
+def test_a_body_that_fails_waits_for_strands_at_work_and_for_no_others(order: int) -> None:
+    def asks(ctx):
+        yield ctx.run(worker.work, 5)
+        yield ctx.promise("a")
+
+    def fails(ctx):
+        yield ctx.run(worker.work, 3)
+        raise ValueError("no")
+
+    def body(ctx):
+        yield ctx.gather(ctx.begin_run(asks), ctx.begin_run(fails))
+
+    worker = OneWorker(body, order)
+    began_ms = worker.clock.now_ms()
+    worker.play()
+
+    assert worker.store.get(ID).state is State.REJECTED
+    assert worker.clock.now_ms() == began_ms
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_strands_are_told_at_once_that_they_are_cancelled(order: int) -> None:
     told_ms: list[int] = []
 
