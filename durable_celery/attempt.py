@@ -278,7 +278,7 @@ class Attempt:
 
     def _peek(self, *ops: Op[Any]) -> None:
         groups = [group for op in ops for group in op.groups()]
-        if groups:
+        if groups and self._closed is None:
             self._deliver(self.fence.suspend(groups, peek=True).delivered)
 
     def _deliver(self, there: Mapping[str, Outcome]) -> None:

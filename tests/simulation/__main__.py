@@ -1,11 +1,13 @@
 """`python -m tests.simulation --seeds 500 --steps 300 --seed 1`: so many worlds, each played twice.
 
 Exit code 1 when a law was broken, or when the same seed gave two logs. A seed says how to play it again.
+Seeds know nothing of each other, so what was interrupted goes on with the seed that its last line names.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from collections import Counter
 
@@ -17,13 +19,15 @@ _PAGE = 50
 
 
 def main() -> int:
-    asked = argparse.ArgumentParser(prog="python -m tests.simulation")
+    asked = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     asked.add_argument("--seeds", type=int, default=500)
     asked.add_argument("--steps", type=int, default=300, help="steps with faults; then all must come to its end")
-    asked.add_argument("--seed", type=int, default=1, help="the first one")
+    asked.add_argument(
+        "--seed", type=int, default=1, help="the first one; to go on where another run ended, the one it names"
+    )
     asked.add_argument("--log", action="store_true", help="print the whole log of each")
     said = asked.parse_args()
-    total, faults, broken = Counter[str](), Counter[str](), 0
+    total, faults, broken, logs = Counter[str](), Counter[str](), 0, hashlib.sha256()
     for seed in range(said.seed, said.seed + said.seeds):
         report, again = simulate(seed, said.steps), simulate(seed, said.steps)
         if said.log:
@@ -34,11 +38,13 @@ def main() -> int:
             print(f"  python -m tests.simulation --seeds 1 --steps {said.steps} --seed {seed} --log", flush=True)
         add_to(total, report)
         faults.update(report.faults)
+        logs.update(report.digest.encode())
         if (seed - said.seed + 1) % _PAGE == 0:
-            print(f"seed {seed}: {told(total)}", flush=True)
+            print(f"seed {seed}: {told(total)}; {broken} broken; goes on with --seed {seed + 1}", flush=True)
     print(f"seeds {said.seed} to {said.seed + said.seeds - 1}, {said.steps} steps with faults each: {told(total)}")
     print("faults: " + ", ".join(f"{kind} {number}" for kind, number in sorted(faults.items())))
-    print(f"{broken} broken")
+    print(f"all logs together: sha256 {logs.hexdigest()[:16]}")
+    print(f"{broken} broken; goes on with --seed {said.seed + said.seeds}")
     return int(broken > 0)
 
 

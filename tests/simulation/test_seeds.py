@@ -15,7 +15,7 @@ from tests.simulation.story import simulate
 STEPS = 300
 
 
-@pytest.mark.parametrize("seed", (2, 3, 7, 9))
+@pytest.mark.parametrize("seed", (6, 7, 9, 21))
 def test_a_seed_keeps_all_laws_and_gives_the_same_log_twice(seed: int) -> None:
     report = simulate(seed, STEPS)
 
@@ -46,6 +46,8 @@ STORES = {
     SecondWins: "a settled record is frozen",
     ReadsFromAReplica: "whoever asks after an outcome was seen sees it",
 }
+#: Small worlds, and those that are known to catch what is broken here: the first that does is enough.
+SEEDS = (21, 26, 16, 10, 19, 11, 13, 2, 9, 27, *range(1, 31))
 
 
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store.__name__)
@@ -65,4 +67,4 @@ def test_an_engine_that_forgets_what_is_recorded_is_caught(monkeypatch: pytest.M
 
 def caught(law: str, make: Callable[..., LocalStore] = LocalStore) -> bool:
     """Whether one of the first seeds breaks this law."""
-    return any(simulate(seed, STEPS, make).law == law for seed in range(1, 31))
+    return any(simulate(seed, STEPS, make).law == law for seed in SEEDS)

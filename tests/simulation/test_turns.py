@@ -146,6 +146,34 @@ def test_a_body_that_fails_waits_for_strands_at_work_and_for_no_others(order: in
 
 
 @pytest.mark.parametrize("order", ORDERS)
+def test_nothing_is_asked_of_the_store_once_the_execution_is_left(order: int) -> None:
+    left: list[bool] = []
+
+    def suspend(*args: Any, **kwargs: Any) -> Any:
+        worker.hub.pause()  # the request is on its way
+        answer = LocalStore.suspend(worker.store, *args, **kwargs)
+        assert not any(left)
+        left.append(answer.suspended)
+        return answer
+
+    def asks(ctx, promise_id):
+        yield ctx.promise(promise_id)
+
+    def works(ctx):
+        yield ctx.run(worker.rest, 500)  # until the others are about to look
+        yield ctx.promise("b")
+
+    def body(ctx):
+        yield ctx.gather(ctx.begin_run(asks, "a"), ctx.begin_run(asks, "a"), ctx.begin_run(works))
+
+    worker = OneWorker(body, order)
+    worker.store.suspend = suspend  # type: ignore[method-assign]
+    worker.play()
+
+    assert left[-1] is True
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_strands_are_told_at_once_that_they_are_cancelled(order: int) -> None:
     told_ms: list[int] = []
 
