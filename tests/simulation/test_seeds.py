@@ -15,7 +15,7 @@ from tests.simulation.story import simulate
 STEPS = 300
 
 
-@pytest.mark.parametrize("seed", (6, 7, 9, 21))
+@pytest.mark.parametrize("seed", (7, 21))
 def test_a_seed_keeps_all_laws_and_gives_the_same_log_twice(seed: int) -> None:
     report = simulate(seed, STEPS)
 
@@ -47,7 +47,7 @@ STORES = {
     ReadsFromAReplica: "whoever asks after an outcome was seen sees it",
 }
 #: Small worlds, and those that are known to catch what is broken here: the first that does is enough.
-SEEDS = (21, 26, 16, 10, 19, 11, 13, 2, 9, 27, *range(1, 31))
+SEEDS = (21, 26, 10, 16, 13, 11, 2, 19, 27, *range(1, 31))
 
 
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store.__name__)
