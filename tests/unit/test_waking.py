@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from durable_celery import RetryPolicy
+from durable_celery import RetryPolicy, TimedOut
 from durable_celery.clock import ManualClock
 from durable_celery.codec import Codec
 from durable_celery.engine import Departure, Engine, Left
@@ -166,3 +166,20 @@ def test_a_pause_between_tries_ends_when_the_store_says_so() -> None:
 
     assert bench.attempt().departure is Departure.SETTLED
     assert bench.value() == "done"
+
+
+def test_the_time_of_a_local_child_is_up_when_the_store_says_so() -> None:
+    def asks(ctx):
+        yield ctx.promise()
+
+    def body(ctx):
+        try:
+            yield ctx.run(asks).options(timeout=3)
+        except TimedOut:
+            return "late"
+
+    clock = ManualClock()
+    bench = Bench(body, clock, SlowToAnswer(clock))
+
+    assert bench.attempt().departure is Departure.SETTLED
+    assert bench.value() == "late"
