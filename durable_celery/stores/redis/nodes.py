@@ -23,6 +23,7 @@ from redis.retry import Retry
 
 from durable_celery.errors import StoreMisconfigured
 from durable_celery.stores.redis import wire
+from durable_celery.stores.redis.pool import Pool
 
 #: What a URL of a cluster begins with, and what those of its nodes do.
 _SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
@@ -162,7 +163,7 @@ def opened(server: str | redis.Redis | RedisCluster, *, timeout_s: float) -> Ser
 
 def connect(url: str, *, timeout_s: float) -> redis.Redis:
     """A client that does not retry by itself: how long a call may take is decided by Connection, not there."""
-    client: redis.Redis = redis.Redis.from_url(
+    pool = Pool.from_url(
         url,
         decode_responses=True,
         socket_timeout=timeout_s,
@@ -170,7 +171,7 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
         health_check_interval=0,
         retry=Retry(NoBackoff(), 0),
     )
-    return client
+    return redis.Redis(connection_pool=pool)
 
 
 def subscriber(client: redis.Redis) -> redis.client.PubSub:
