@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,14 @@ from durable_celery.promise import Promise
 from durable_celery.registry import Options as StartOptions
 from durable_celery.registry import Registered
 from durable_celery.web.message import Call
-from durable_celery.web.options import Options, Translate
+from durable_celery.web.options import OPEN, Options, Translate
 
+logger = logging.getLogger("durable_celery")
 PROBLEMS = Problems("execution", "id", "start again with the same id or key, which attaches to what there is")
+
+
+_REFUSED = "this is not allowed to you"
+_CLOSED = "nobody is allowed this where the API is mounted without authorize="
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +97,24 @@ class Exposed:
     def permit(self, call: Call, function: str, promise_id: str, action: str) -> None:
         """Go on only if the hook lets it. Raises Problem."""
         if not self.permitted(call, function, promise_id, action):
-            raise Problem(403, "forbidden", "this is not allowed to you")
+            raise Problem(403, "forbidden", _CLOSED if self.options.authorize is None else _REFUSED)
+
+    def permit_search(self, call: Call, function: str) -> None:
+        """Go on only if the hook lets ids be told to who does not know them. Raises Problem."""
+        if self.options.authorize is None:
+            raise Problem(403, "forbidden", _CLOSED)
+        self.permit(call, function, "", "list")
 
     def permitted(self, call: Call, function: str, promise_id: str, action: str) -> bool:
         """What the hook says; it may be asynchronous. Raises Problem for what it raises."""
         hook = self.options.authorize
         if hook is None:
-            return True
+            return action in OPEN
         try:
             said = hook(function, promise_id, action, call.req.native)
-            return bool(call.resolved(said) if inspect.isawaitable(said) else said)
+            return _lets(call.resolved(said) if inspect.isawaitable(said) else said)
         except PermissionError as error:
-            raise Problem(403, "forbidden", str(error) or "this is not allowed to you") from error
+            raise Problem(403, "forbidden", str(error) or _REFUSED) from error
         except Exception as error:
             problem = error if isinstance(error, Problem) else self._translate(error)
             if problem is None:
@@ -117,6 +129,13 @@ class Exposed:
         if known.handler is not None:
             raise TypeError(f"{each!r} is a handler: durable_celery.app() serves those")
         return Target(known, StartOptions())
+
+
+def _lets(said: Any) -> bool:
+    """Only True does: a hook that returns the page of a refusal, as views do, has refused."""
+    if said and said is not True:
+        logger.error("authorize answered with a %s, which lets nobody pass: only True does", type(said).__name__)
+    return said is True
 
 
 def _elsewhere() -> None:
