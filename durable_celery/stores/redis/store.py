@@ -44,9 +44,9 @@ from durable_celery.stores.guards import check_groups, check_settleable
 from durable_celery.stores.redis import checks, records, scripts
 from durable_celery.stores.redis.connection import Connection, timeout_of
 from durable_celery.stores.redis.keys import prefix
-from durable_celery.stores.redis.looking import RedisLooking
 from durable_celery.stores.redis.nodes import opened
 from durable_celery.stores.redis.presence import RedisPresence
+from durable_celery.stores.redis.resealing import RedisResealing
 from durable_celery.stores.redis.tide import Tide
 from durable_celery.stores.redis.watch import Watcher
 from durable_celery.tending import Tended
@@ -55,7 +55,7 @@ from durable_celery.tending import Tended
 DEFAULT_PATIENCE_S = 2.0
 
 
-class RedisStore(RedisLooking):
+class RedisStore(RedisResealing):
     """Promises in Redis (6.2 or newer, or Valkey).
 
     `server` is a URL (`redis+cluster://host:port,host:port` for a Redis Cluster) or
