@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -192,6 +193,18 @@ def test_an_execution_waits_is_told_and_ends_over_tls(tls: Tls) -> None:
         assert told.wait(10), "listening is over TLS too"
         durable.close()
         store.close()
+
+
+@pytest.mark.parametrize("said", ["required", "CERT_REQUIRED", "CERT_NONE"])
+def test_an_address_that_celery_takes_is_taken(tls: Tls, said: str) -> None:
+    with tls.serve(tls.ours.issue("redis", HOST)) as port:
+        url = f"rediss://{HOST}:{port}/0?ssl_cert_reqs={said}&ssl_ca_certs={tls.ours.file}"
+        app = Celery("tls", broker=url, backend=url)
+        durable = Durable(app)
+        assert durable.register(name="nobody_executes_it")(lambda ctx: 1).run(f"celery-{said}").status == "queued"
+        durable.cancel(f"celery-{said}", grace=0)
+        durable.close()
+        app.close()
 
 
 def test_a_certificate_of_somebody_elses_is_refused_at_once_and_by_name(tls: Tls) -> None:
