@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from durable_celery.durable import Durable
 from durable_celery.errors import Expired, PromiseNotFound
 from durable_celery.errors.problem import Problem
 from durable_celery.function import Function
+from durable_celery.http.permission import CLOSED, REFUSED, forbidden, lets
 from durable_celery.http.problems import Problems
 from durable_celery.promise import Promise
 from durable_celery.registry import Options as StartOptions
@@ -21,12 +21,7 @@ from durable_celery.registry import Registered
 from durable_celery.web.message import Call
 from durable_celery.web.options import OPEN, Options, Translate
 
-logger = logging.getLogger("durable_celery")
 PROBLEMS = Problems("execution", "id", "start again with the same id or key, which attaches to what there is")
-
-
-_REFUSED = "this is not allowed to you"
-_CLOSED = "nobody is allowed this where the API is mounted without authorize="
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +92,12 @@ class Exposed:
     def permit(self, call: Call, function: str, promise_id: str, action: str) -> None:
         """Go on only if the hook lets it. Raises Problem."""
         if not self.permitted(call, function, promise_id, action):
-            raise Problem(403, "forbidden", _CLOSED if self.options.authorize is None else _REFUSED)
+            raise forbidden(CLOSED if self.options.authorize is None else REFUSED)
 
     def permit_search(self, call: Call, function: str) -> None:
         """Go on only if the hook lets ids be told to who does not know them. Raises Problem."""
         if self.options.authorize is None:
-            raise Problem(403, "forbidden", _CLOSED)
+            raise forbidden(CLOSED)
         self.permit(call, function, "", "list")
 
     def permitted(self, call: Call, function: str, promise_id: str, action: str) -> bool:
@@ -112,9 +107,9 @@ class Exposed:
             return action in OPEN
         try:
             said = hook(function, promise_id, action, call.req.native)
-            return _lets(call.resolved(said) if inspect.isawaitable(said) else said)
+            return lets(call.resolved(said) if inspect.isawaitable(said) else said)
         except PermissionError as error:
-            raise Problem(403, "forbidden", str(error) or _REFUSED) from error
+            raise forbidden(str(error) or REFUSED) from error
         except Exception as error:
             problem = error if isinstance(error, Problem) else self._translate(error)
             if problem is None:
@@ -129,13 +124,6 @@ class Exposed:
         if known.handler is not None:
             raise TypeError(f"{each!r} is a handler: durable_celery.app() serves those")
         return Target(known, StartOptions())
-
-
-def _lets(said: Any) -> bool:
-    """Only True does: a hook that returns the page of a refusal, as views do, has refused."""
-    if said and said is not True:
-        logger.error("authorize answered with a %s, which lets nobody pass: only True does", type(said).__name__)
-    return said is True
 
 
 def _elsewhere() -> None:
