@@ -74,4 +74,4 @@ def test_who_is_let_cancels_and_the_hook_is_told_what(durable: Durable, serve: S
 
     assert web.post(f"/restate/invocation/{id}/cancel", x_who="ann").status_code == 202
     problem(web.post("/restate/invocation/nobody/cancel", x_who="ann"), 404, "unknown-execution")
-    assert asked == [("Shop/wait", id, "cancel", "ann"), ("", "nobody", "cancel", "ann")]
+    assert asked == [("Shop.wait", id, "cancel", "ann"), ("", "nobody", "cancel", "ann")]
