@@ -32,8 +32,8 @@ def app(
     with DURABLE_STORE_URL alone they are executed in this process and kept in
     Redis; with neither in this process and its memory. `max_body` is in bytes.
     `authorize(function, id, action, request)`, which may be asynchronous, is asked
-    whether an invocation may be cancelled (`cancel`): only True lets it, and nobody
-    may without it. Raises ImportError when Starlette is not installed.
+    whether an invocation may be cancelled (`cancel`): only True lets it. Without it
+    whoever knows the id may, as its caller does. Raises ImportError when Starlette is not installed.
     """
     try:
         from durable_celery.ingress.application import Ingress  # noqa: PLC0415  # an extra

@@ -87,7 +87,7 @@ def serve() -> Iterator[Callable[[Any], Web]]:
 
 @pytest.fixture
 def web(durable: Durable, serve: Callable[[Any], Web]) -> Web:
-    return serve(app(SERVICES, durable, max_body=MAX_BODY, authorize=lambda *_: True))
+    return serve(app(SERVICES, durable, max_body=MAX_BODY))
 
 
 def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
