@@ -20,6 +20,7 @@ from durable_celery.forks import Forks
 from durable_celery.function import Function
 from durable_celery.handle import Handle
 from durable_celery.handlers import Handlers
+from durable_celery.hint import Hint
 from durable_celery.inprocess import InProcess
 from durable_celery.invocations import Invocations
 from durable_celery.promises import Promises
@@ -254,6 +255,7 @@ class Durable(Clients, Again):
             store=lambda: self.store,
             publish=self._publish,
             mirror=mirror,
+            enclosed=self._enclosed,
         )
 
     def _publish(self, ready: Sequence[Ready]) -> None:
@@ -271,6 +273,9 @@ class Durable(Clients, Again):
                     tasks=self._tasks,
                 )
         self._inprocess.publish(ready)
+
+    def _enclosed(self, row: Ready) -> Hint | None:
+        return None if self._binding is None or self._runs_here else self._binding.enclosed(row)
 
     def _handle(self, promise_id: str, **said: Any) -> Handle[Any]:
         return Handle(promise_id, store=self.store, codec=self.codec, cancel=self.cancel, **said)

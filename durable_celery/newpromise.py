@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from durable_celery.hint import Hint
 from durable_celery.promise import Access
 
 #: Retention of a settled promise and its tree, in milliseconds: seven days.
@@ -21,6 +22,8 @@ class NewPromise:
     may do there, and `held` names the objects that its callers hold meanwhile, one a line.
     After its retention the id of a root is burnt for `tombstone_ms`: nothing else may be made under it.
     With `max_pending` it is not made while so many executions of its function are pending.
+    A `hint` is what would be published for it: a store in the same Redis sends it together
+    with the record, if it is ready at once.
     """
 
     id: str
@@ -45,3 +48,4 @@ class NewPromise:
     object: str = ""
     access: Access = Access.SHARED
     held: str = ""
+    hint: Hint | None = None

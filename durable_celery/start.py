@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from durable_celery.codec import Codec
 from durable_celery.errors import FunctionNotFound, IdConflict
+from durable_celery.hint import Hint
 from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Access, Phase
 from durable_celery.registry import Options, Registered, Registry, check_arguments
@@ -27,6 +28,10 @@ class Target(NamedTuple):
 _NONE = Target()
 
 
+def _nothing(_: Ready) -> Hint | None:
+    return None
+
+
 class Starter:
     """Records executions and hints that they are ready. The parts are asked for at each call."""
 
@@ -39,12 +44,14 @@ class Starter:
         store: Callable[[], Store],
         publish: Callable[[Sequence[Ready]], None],
         mirror: bool,
+        enclosed: Callable[[Ready], Hint | None] = _nothing,
     ) -> None:
         self._registry = registry
         self._codec = codec
         self._settings = settings
         self._store = store
         self._publish = publish
+        self._enclosed = enclosed
         self._mirror = mirror
 
     def start(
@@ -62,9 +69,10 @@ class Starter:
 
         Raises Expired for a burnt id, and TooManyExecutions.
         """
-        created = self.record(promise_id, function, version, args, kwargs, options, canvas, target)
+        call = (promise_id, function, version, args, kwargs, options, canvas, target)
+        created = self.record(*call, enclosed=self._enclosed)
         p = created.promise
-        if created.fresh:
+        if created.fresh and not created.hinted:
             # Nothing is ready before a delay is over; but who sweeps in this process has to begin.
             row = Ready(p.id, p.function, p.version, p.queue, p.priority, p.canvas)
             try:
@@ -87,14 +95,17 @@ class Starter:
         options: Options,
         canvas: str = "",
         target: Target = _NONE,
+        enclosed: Callable[[Ready], Hint | None] = _nothing,
     ) -> Created:
-        """Record only: from here on it is accepted."""
+        """Record only: from here on it is accepted. `enclosed` makes the hint that goes with it, if any."""
         registered = self._registered(function, version)
         if registered is not None:
             check_arguments(registered, args, kwargs)
             options = options.over(registered.options)
         payload, digest = self._codec.call(function, args, kwargs)
         retention_ms = self._settings().retention_ms if options.retention_ms is None else options.retention_ms
+        queue, priority = options.queue or "", "" if options.priority is None else str(options.priority)
+        row = Ready(promise_id, function, version, queue, priority, canvas)
         created = self._store().create(
             NewPromise(
                 id=promise_id,
@@ -102,8 +113,8 @@ class Starter:
                 version=version,
                 args=payload,
                 digest=digest,
-                queue=options.queue or "",
-                priority="" if options.priority is None else str(options.priority),
+                queue=queue,
+                priority=priority,
                 canvas=canvas,
                 timeout_ms=options.timeout_ms,
                 delay_ms=options.delay_ms or 0,
@@ -115,6 +126,8 @@ class Starter:
                 mirror=self._mirror,
                 object=target.object,
                 access=target.access,
+                # A call to an object may have to wait for its turn.
+                hint=None if options.delay_ms or target is not _NONE else enclosed(row),
             )
         )
         found = created.promise

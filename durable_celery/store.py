@@ -1,10 +1,9 @@
 """The store's contract: one method per verb, and the guarantee is its docstring.
 
-A store keeps promises, the journals of executions, and what is due. Every verb
-is atomic. Verbs that a holder calls are fenced by its token (epoch and nonce,
-given at `claim`) and, where they follow from what the holder has read, by the
-journal's cursor: they raise `LeaseLost` and change nothing when another worker
-holds the execution, nobody does, or its promise is settled.
+A store keeps promises, the journals of executions, and what is due. Every verb is
+atomic. Verbs that a holder calls are fenced by its token (epoch and nonce, given at
+`claim`) and, where they follow from what it has read, by the journal's cursor: they raise
+`LeaseLost` and change nothing when another holds it, nobody does, or it is settled.
 
 Time is the store's own. A passed deadline is applied before what a verb does.
 """
@@ -66,6 +65,7 @@ class Creation(StrEnum):
 class Created:
     how: Creation
     promise: Promise
+    hinted: bool = False  # it was sent with the record
 
     @property
     def fresh(self) -> bool:

@@ -15,6 +15,7 @@ from durable_celery.clock import SystemClock
 from durable_celery.codec import Codec
 from durable_celery.engine import Engine
 from durable_celery.errors import DurableError, PromiseNotFound, StoreFull, StoreUnavailable
+from durable_celery.hint import Hint
 from durable_celery.lease import Keeper
 from durable_celery.registry import Registered, Registry, signature_of
 from durable_celery.settings import Settings
@@ -174,6 +175,10 @@ class Binding:
             self.publisher.publish(list(ready) * (2 if self.process.draining() else 1))
         except Exception as error:
             logger.warning("could not publish %s now, a sweep will: %s", [row.id for row in ready], error)
+
+    def enclosed(self, row: Ready) -> Hint | None:
+        """The hint at an execution that is made now, to go with its record; None where it is to be published."""
+        return None if self.process.draining() else self.publisher.enclosed(row)
 
     def accepted(self, pid: int, promise_id: str) -> None:
         """A pool process has taken an execution up; called in the main process."""

@@ -10,9 +10,10 @@ from celery import Celery
 from celery.backends.redis import RedisBackend
 
 from durable_celery import ids
+from durable_celery.hint import Hint
 from durable_celery.store import Ready
 from durable_celery.worker import envelope, options
-from durable_celery.worker.moulds import Moulds
+from durable_celery.worker.moulds import Kind, Moulds
 
 #: Message header that tells a hint from a call made with Celery's own `delay` or `apply_async`.
 HINT = "durable_hint"
@@ -35,8 +36,13 @@ class Publisher:
                 if said or row.canvas:
                     self._send(row, producer, said)
                     continue
-                kind = (row.function, row.version, row.queue, row.priority, bool(row.attempts))
-                self._moulds.send(kind, row.id, producer, functools.partial(self._send, row, producer, said))
+                self._moulds.send(_kind(row), row.id, producer, functools.partial(self._send, row, producer, said))
+
+    def enclosed(self, row: Ready) -> Hint | None:
+        """The hint at an execution that is made now, as a text to be sent by whoever records it; None for no such."""
+        if row.canvas or options.sending(self._app):
+            return None
+        return self._moulds.hint(_kind(row), row.id)
 
     def depth(self, queue: str) -> int:
         """How many messages wait in a queue."""
@@ -83,6 +89,10 @@ class Publisher:
         """What the message itself says of `ignore_result`: the header goes to the worker as it would without us."""
         said = message.get("ignore_result")
         return bool(getattr(self._app.tasks.get(name), "ignore_result", False) if said is None else said)
+
+
+def _kind(row: Ready) -> Kind:
+    return Kind(row.function, row.version, row.queue, row.priority, bool(row.attempts))
 
 
 class _Unheard:

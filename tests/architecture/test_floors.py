@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "durable_celery"
 #: From the ground up. A module may import from its own room's lower entries and from floors below.
 FLOORS = [
     ["errors"],
-    ["clock", "ids", "telemetry", "promise", "presence"],
+    ["clock", "ids", "telemetry", "promise", "presence", "hint"],
     ["seal"],
     ["codec", "serde"],
     ["encryption"],

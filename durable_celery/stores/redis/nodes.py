@@ -24,6 +24,7 @@ from redis.retry import Retry
 
 from durable_celery.errors import StoreMisconfigured
 from durable_celery.stores.redis import wire
+from durable_celery.stores.redis.pool import Pool
 
 #: What a URL of a cluster begins with, and what those of its nodes do.
 _SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
@@ -34,6 +35,10 @@ _CELERYS = re.compile(r"(?<=[?&]ssl_cert_reqs=)CERT_(REQUIRED|OPTIONAL|NONE)\b")
 
 class Server(Protocol):
     """One Redis or several, as a client sees them."""
+
+    @property
+    def alone(self) -> redis.Redis | None:
+        """A client of the one server that has every key for good; None where keys are carried from one to another."""
 
     def at(self, key: str) -> redis.Redis:
         """A client of the server that has this key; looks for it in a cluster, and may raise what redis-py raises."""
@@ -53,6 +58,10 @@ class Alone:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+
+    @property
+    def alone(self) -> redis.Redis | None:
+        return self._client
 
     def at(self, key: str) -> redis.Redis:
         return self._client
@@ -81,6 +90,10 @@ class Cluster:
         self._nodes: list[str] = []
         self._last = self._guide = ""
         self._found: dict[str, redis.Redis] = {}
+
+    @property
+    def alone(self) -> redis.Redis | None:
+        return None
 
     def at(self, key: str) -> redis.Redis:
         found = self._found.get(key)
@@ -153,7 +166,7 @@ def opened(server: str | redis.Redis | RedisCluster, *, timeout_s: float) -> Ser
 
 def connect(url: str, *, timeout_s: float) -> redis.Redis:
     """A client that does not retry by itself: how long a call may take is decided by Connection, not there."""
-    client: redis.Redis = redis.Redis.from_url(
+    pool = Pool.from_url(
         _CELERYS.sub(lambda found: found[1].lower(), url),
         decode_responses=True,
         socket_timeout=timeout_s,
@@ -161,7 +174,7 @@ def connect(url: str, *, timeout_s: float) -> redis.Redis:
         health_check_interval=0,
         retry=Retry(NoBackoff(), 0),
     )
-    return client
+    return redis.Redis(connection_pool=pool)
 
 
 def subscriber(client: redis.Redis) -> redis.client.PubSub:

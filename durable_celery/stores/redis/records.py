@@ -12,13 +12,19 @@ from durable_celery.promise import Access, Phase, Promise, State
 from durable_celery.store import Await, Change, Ready
 from durable_celery.stores.redis.keys import FIELDS
 
+
+def _named(*names: str) -> tuple[tuple[str, str], ...]:
+    """Each with what it is called in Redis."""
+    return tuple((name, FIELDS[name]) for name in names)
+
+
 #: Fields of a record that are a text, empty when missing.
-_TEXTS = (
+_TEXTS = _named(
     *("function", "args", "digest", "value", "queue", "priority", "canvas", "parent", "tree"),
     *("reason", "tags", "progress", "key_for_create", "key_for_settle", "object", "held"),
 )
 #: Fields that are an instant, None when missing.
-_INSTANTS = ("started_at", "not_before_at", "cancel_at", "sent_at")
+_INSTANTS = _named("started_at", "not_before_at", "cancel_at", "sent_at")
 
 
 def pairs(flat: Sequence[Any]) -> dict[str, Any]:
@@ -37,8 +43,8 @@ def promise(promise_id: str, flat: Sequence[Any], now_ms: int | None = None) -> 
     if now_ms is not None and state is State.PENDING and deadline_at is not None and deadline_at <= now_ms:
         state, settled_at = _verdict(h), deadline_at
         phase = Phase.NONE if phase is Phase.NONE else Phase.DONE
-    texts: dict[str, Any] = {name: get(FIELDS[name], "") for name in _TEXTS}
-    instants: dict[str, Any] = {name: _number(get(FIELDS[name])) for name in _INSTANTS}
+    texts: dict[str, Any] = {name: get(field, "") for name, field in _TEXTS}
+    instants: dict[str, Any] = {name: _number(get(field)) for name, field in _INSTANTS}
     return Promise(
         id=promise_id,
         state=state,

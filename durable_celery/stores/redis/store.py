@@ -9,27 +9,20 @@ from typing import Any
 import redis
 
 from durable_celery.errors import (
-    Expired,
-    IdConflict,
     LeaseLost,
     NotExternal,
     PromiseNotFound,
     StoreMisconfigured,
-    TooManyExecutions,
 )
 from durable_celery.journal import FORMAT
 from durable_celery.looking import Lines
-from durable_celery.newpromise import NewPromise
 from durable_celery.promise import Outcome, Promise, State
 from durable_celery.settings import Durability
 from durable_celery.store import (
     MAX_BACKOFF_MS,
     Beat,
-    Birth,
-    Born,
     Change,
     Claimed,
-    Created,
     Creation,
     Group,
     Hold,
@@ -41,9 +34,10 @@ from durable_celery.store import (
     Sweep,
 )
 from durable_celery.stores.guards import check_groups, check_settleable
-from durable_celery.stores.redis import checks, records, scripts
+from durable_celery.stores.redis import checks, records
 from durable_celery.stores.redis.connection import Connection, timeout_of
 from durable_celery.stores.redis.keys import prefix
+from durable_celery.stores.redis.making import RedisMaking
 from durable_celery.stores.redis.nodes import opened
 from durable_celery.stores.redis.presence import RedisPresence
 from durable_celery.stores.redis.resealing import RedisResealing
@@ -55,7 +49,7 @@ from durable_celery.tending import Tended
 DEFAULT_PATIENCE_S = 2.0
 
 
-class RedisStore(RedisResealing):
+class RedisStore(RedisMaking, RedisResealing):
     """Promises in Redis (6.2 or newer, or Valkey).
 
     `server` is a URL (`redis+cluster://host:port,host:port` for a Redis Cluster) or
@@ -100,26 +94,6 @@ class RedisStore(RedisResealing):
         server, seq = self.connection.server, f"{self.prefix}seq"
         self.connection.patiently(lambda: checks.check(server, self.key_prefix, self.durability, seq))
 
-    def create(self, new: NewPromise, *, strict: bool = False, journal: Sequence[tuple[str, str]] = ()) -> Created:
-        status, *record = self._run(
-            "create",
-            [*records.flat(journal), *records.fields(new)],
-            entries=len(journal),
-            id=new.id,
-            key=new.key,
-            strict=int(strict),
-            nonce=secrets.token_hex(8),
-            timeout_ms="" if new.timeout_ms is None else new.timeout_ms,
-            delay_ms=new.delay_ms,
-            fn=new.function,
-            most="" if new.max_pending is None else new.max_pending,
-        )
-        if status == "EXPIRED":
-            raise Expired(new.id, record[0])
-        if status == "FULL":
-            raise TooManyExecutions(new.function, new.max_pending or 0)
-        return Created(Creation(status), records.promise(new.id, record[0]))
-
     def claim(self, promise_id: str, worker: str, lease_ms: int) -> Claimed | Refused:
         nonce = secrets.token_hex(6)
         answer = self._run("claim", id=promise_id, worker=worker, nonce=nonce, lease_ms=lease_ms, format=FORMAT)
@@ -143,22 +117,6 @@ class RedisStore(RedisResealing):
         rest, count = [*records.flat(entries), *records.marked(changes, log)], len(entries)
         answer = self._fenced("checkpoint", hold, rest, cursor=cursor, lease_ms=hold.lease_ms, count=count)
         return len(answer) > 1 and bool(answer[1])
-
-    def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Born]:
-        script = scripts.load("spawn")
-        found: list[Born] = []
-        while len(found) < len(births):
-            left = births[len(found) :]
-            calls = [script.arguments(*_birth(hold, cursor + n, birth)) for n, birth in enumerate(left)]
-            for birth, answer in zip(left, self.connection.run_all(script, self.prefix, calls), strict=True):
-                if answer[0] == "LOST":
-                    raise LeaseLost(hold.id)
-                if answer[0] in ("CONFLICT", "EXPIRED"):  # those after it were told a cursor that is one too far
-                    found.append(_refused(answer, birth.child))
-                    break
-                found.append(Created(Creation(answer[0]), records.promise(birth.child.id, answer[1])))
-                cursor += 1
-        return found
 
     def suspend(self, hold: Hold, cursor: int, groups: Sequence[Group], *, peek: bool = False) -> Suspension:
         check_groups(groups)
@@ -267,31 +225,6 @@ class RedisStore(RedisResealing):
         if answer[0] == "LOST":
             raise LeaseLost(hold.id)
         return answer
-
-
-def _birth(hold: Hold, cursor: int, birth: Birth) -> tuple[dict[str, str | int], list[str | int]]:
-    child = birth.child
-    named: dict[str, str | int] = {
-        "id": hold.id,
-        "token": hold.token,
-        "cursor": cursor,
-        "lease_ms": hold.lease_ms,
-        "path": birth.path,
-        "entry": birth.entry,
-        "child": child.id,
-        "fn": child.function,
-        "digest": child.digest,
-        "timeout_ms": "" if child.timeout_ms is None else child.timeout_ms,
-        "delay_ms": child.delay_ms,
-        "kin": int(child.tree not in ("", child.id)),
-    }
-    return named, records.fields(child)
-
-
-def _refused(answer: Sequence[str], child: NewPromise) -> IdConflict | Expired:
-    if answer[0] == "EXPIRED":
-        return Expired(child.id, answer[1])
-    return IdConflict.of(child.id, answer[1], child.function)
 
 
 def _settled(promise_id: str, answer: Sequence[Any]) -> tuple[Creation, Promise, tuple[Ready, ...]]:
