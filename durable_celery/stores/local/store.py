@@ -32,11 +32,11 @@ from durable_celery.store import (
 )
 from durable_celery.stores.guards import check_groups, check_settleable
 from durable_celery.stores.local import cancelling, spawning, sweeping, tending, waiting
-from durable_celery.stores.local.looking import LocalLooking
+from durable_celery.stores.local.resealing import LocalResealing
 from durable_celery.tending import Tended
 
 
-class LocalStore(LocalLooking):
+class LocalStore(LocalResealing):
     """Promises in memory. `clock` is injected for tests."""
 
     #: Memory is lost as a whole, and its process with it.
