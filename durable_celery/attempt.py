@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from durable_celery.beginning import Beginning
 from durable_celery.cancellation import Cancellation
-from durable_celery.clock import Clock
+from durable_celery.clock import CarriedOn, Clock
 from durable_celery.codec import Codec
 from durable_celery.errors import (
     Abandoned,
@@ -26,13 +26,14 @@ from durable_celery.errors import (
 from durable_celery.fence import Fence
 from durable_celery.journal import Entry, Journal
 from durable_celery.lease import Keeper
-from durable_celery.op import Op, Spawning, Tasks
+from durable_celery.op import Op, Tasks
 from durable_celery.operations.run import LocalCall
+from durable_celery.promise import Outcome
 from durable_celery.registry import Registry
 from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.state import State as ObjectState
 from durable_celery.store import Change, Claimed, Ready, Store
-from durable_celery.strands import Strands
+from durable_celery.strands import Strands, left_s
 from durable_celery.unreadable import parking
 
 logger = logging.getLogger("durable_celery")
@@ -79,19 +80,19 @@ class Attempt:
         self.codec = parking(codec, self._close)
         self.registry = registry
         self._keeper = keeper
-        self._clock = clock
         self._draining = draining
-        self._offset_ms = claimed.now_ms - clock.monotonic_ms()
-        self._changed = threading.Condition(threading.RLock())
+        time = CarriedOn(clock, claimed.now_ms)
+        self.now_ms, self.passed = time.now_ms, time.passed
+        lock = threading.RLock()
+        #: What waiting strands are told at, and whoever waits until none is at work.
+        self._changed, self._idle = threading.Condition(lock), threading.Condition(lock)
         self._closed: ControlFlow | None = None
         self._strands = Strands()
         self.fence = Fence(self.hold, self.journal, store, clock, publish, self._changed, self._close)
-        self._beginning = Beginning(self.fence, clock, self.find, self.admit)
+        beginning = Beginning(self.fence, clock, self.find, self.admit)
+        self.spawn, self.begin_all = beginning.spawn, beginning.begin_all
+        self.later, self.flush = beginning.later, beginning.flush
         self.cancellation = Cancellation(self.journal, asked=claimed.promise.cancel_at is not None)
-
-    def now_ms(self) -> int:
-        """The store's clock, read at the claim and carried on by this machine's monotonic one."""
-        return int(self._clock.monotonic_ms() + self._offset_ms)
 
     def find(self, op: Op[Any]) -> Entry | None:
         try:
@@ -134,18 +135,6 @@ class Attempt:
     def ask(self, question: Callable[[Store], T]) -> T:
         return self.fence.ask(question)
 
-    def spawn(self, calls: Sequence[Spawning]) -> None:
-        self._beginning.spawn(calls)
-
-    def begin_all(self, ops: Sequence[Op[Any]]) -> None:
-        self._beginning.begin_all(ops)
-
-    def later(self, op: Op[Any]) -> None:
-        self._beginning.later(op)
-
-    def flush(self) -> None:
-        self._beginning.flush()
-
     def start(self, op: Op[Any]) -> None:
         assert isinstance(op, LocalCall)
         self.admit()
@@ -162,11 +151,13 @@ class Attempt:
         with self._changed:
             self._strands.abandon(path)
             self._changed.notify_all()
+            self._idle.notify_all()
 
     def wait(self, op: Op[T]) -> T:
         self.flush()
         op.mark_awaited()
-        self._mark(op)
+        if op.path:
+            self.fence.mark(f"{op.path} {self.now_ms()} {op.kind} {op.name}")
         if self._strands.is_abandoned(op.key):
             raise Abandoned(op.key)
         try:
@@ -209,7 +200,7 @@ class Attempt:
         """Wait for the strands that still execute a step; blocked ones have nothing left to do."""
         with self._changed:
             while self._strands.some_at_work:
-                self._changed.wait()
+                self._idle.wait()
 
     def _strand(self, op: LocalCall[Any]) -> None:
         self._strands.enter(op.path)
@@ -225,6 +216,7 @@ class Attempt:
             with self._changed:
                 self._strands.end(op.path)
                 self._changed.notify_all()
+                self._idle.notify_all()
 
     def _block(self, op: Op[Any], enough: Callable[[], bool]) -> None:
         """Sleep until something may have changed; the last strand to block suspends the execution."""
@@ -233,67 +225,70 @@ class Attempt:
             if enough():
                 return
             me = self._strands.here
-            self._strands.wait(me, op)
+            self._strands.wait(me, op, enough)
+            self._idle.notify_all()
             try:
                 if self._strands.all_wait:
-                    self._all_blocked()
-                elif not self._changed.wait(timeout=self._left_s(op, PEEK_S)):
+                    self._all_blocked(enough)
+                elif not self._wait(left_s(op, self.now_ms(), PEEK_S), enough):
                     self._peek(op)
             finally:
                 self._strands.resume(me)
-                self._changed.notify_all()
             self.check_open()
             if self._strands.is_abandoned(me):
                 raise Abandoned(me)
 
-    def _all_blocked(self) -> None:
+    def _all_blocked(self, enough: Callable[[], bool]) -> None:
         if self.cancellation.asked and not self.cancellation.heeded:
             self.cancellation.heeded = self.fence.heed()
             if not self.cancellation.heeded:
                 self._close(Suspended(self.hold.id))
+            self._changed.notify_all()
             return
-        awaits = [awaited for op in self._strands.waiting for awaited in op.awaits()]
-        if not awaits:  # a strand has just ended: whoever waits for it looks again
+        groups = [group for op in self._strands.waiting for group in op.groups()]
+        # After the groups: what became ready while they were made is missing there.
+        if not groups or self._strands.some_can_go_on:
+            self._wait(PEEK_S, enough)  # whoever has what it waits for goes on when it has its turn
             return
-        left_ms = min((a.due_at - self.now_ms() for a in awaits if a.due_at is not None), default=None)
+        dues = [each.due_at for group in groups for each in group.awaits]
+        left_ms = min((due_at - self.now_ms() for due_at in dues if due_at is not None), default=None)
         if left_ms is not None and left_ms <= HOLD_MS and not self._draining():
-            self._sit_out(max(left_ms, 1) / 1000, peek=any(a.due_at is None for a in awaits))
+            self._sit_out(max(left_ms, 1) / 1000, peek=None in dues)
             return
         self.fence.say()
-        groups = [group for op in self._strands.waiting if (group := op.group()).awaits]
         left = self.fence.suspend(groups)
         if left.suspended:
             self._close(Suspended(self.hold.id))
         elif left.cancelled:
             self.cancelled()
         else:
-            self.journal.deliver(left.delivered)
+            self._deliver(left.delivered)
 
-    def _sit_out(self, left_s: float, *, peek: bool) -> None:
+    def _wait(self, timeout: float, enough: Callable[[], bool]) -> bool:
+        """Until told, or in time; not at all when it became enough while the timeout was computed."""
+        return enough() or self._changed.wait(timeout=timeout)
+
+    def _sit_out(self, timeout: float, *, peek: bool) -> None:
         """Stay for a short timer; look from time to time for what else is waited for."""
         if not peek:
-            self._changed.wait(timeout=left_s)
+            self._changed.wait(timeout=timeout)
             return
-        self._changed.wait(timeout=min(left_s, SHORT_PEEK_S))
-        for op in self._strands.waiting:
-            self._peek(op)
+        self._changed.wait(timeout=min(timeout, SHORT_PEEK_S))
+        self._peek(*self._strands.waiting)
 
-    def _left_s(self, op: Op[Any], at_most: float) -> float:
-        """Seconds until a timer that it waits for ends."""
-        left_ms = [each.due_at - self.now_ms() for each in op.awaits() if each.due_at is not None]
-        return min([at_most, *(max(ms, 1) / 1000 for ms in left_ms)])
+    def _peek(self, *ops: Op[Any]) -> None:
+        groups = [group for op in ops for group in op.groups()]
+        if groups and self._closed is None:
+            self._deliver(self.fence.suspend(groups, peek=True).delivered)
 
-    def _peek(self, op: Op[Any]) -> None:
-        group = op.group()
-        if group.awaits:
-            self.journal.deliver(self.fence.suspend([group], peek=True).delivered)
+    def _deliver(self, there: Mapping[str, Outcome]) -> None:
+        """Strands are told of what arrived, and of nothing else: two that wake each other never sleep."""
+        if there:
+            self.journal.deliver(there)
+            self._changed.notify_all()
 
     def _close(self, why: ControlFlow) -> None:
         with self._changed:
             if self._closed is None or isinstance(why, LeaseLost):
                 self._closed = why
             self._changed.notify_all()
-
-    def _mark(self, op: Op[Any]) -> None:
-        if op.path:
-            self.fence.mark(f"{op.path} {self.now_ms()} {op.kind} {op.name}")

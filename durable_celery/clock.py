@@ -48,6 +48,26 @@ class ManualClock:
         self._now_ms += ms + int(seconds * 1000)
 
 
+class CarriedOn:
+    """Another clock, read once and carried on by this machine's monotonic one.
+
+    It lags by the time that the reading took to arrive, so it is put right by what is known to have passed there.
+    """
+
+    def __init__(self, clock: Clock, read_ms: int) -> None:
+        self._clock = clock
+        self._offset_ms = read_ms - clock.monotonic_ms()
+        self._passed_ms = read_ms
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch, as the other clock says or said a little while ago."""
+        return max(int(self._clock.monotonic_ms() + self._offset_ms), self._passed_ms)
+
+    def passed(self, at_ms: int) -> None:
+        """The other clock has reached this instant."""
+        self._passed_ms = max(self._passed_ms, at_ms)
+
+
 def to_ms(duration: float | timedelta) -> int:
     """A duration in seconds, or a timedelta, as milliseconds.
 

@@ -6,9 +6,10 @@ import functools
 from collections.abc import Callable
 
 from durable_celery.codec import Codec
-from durable_celery.errors import StoreMisconfigured
+from durable_celery.errors import PayloadUnreadable, StoreMisconfigured
 from durable_celery.seal import CLEAR, Seal
 from durable_celery.settings import Settings
+from durable_celery.store import Store
 
 
 class ConfiguredCodec(Codec):
@@ -46,3 +47,23 @@ class ConfiguredCodec(Codec):
             digest_key=settings.encryption_digest_key,
             accept_plain=settings.encryption_accept_plain,
         )
+
+
+def reencrypted(store: Store, seal: Seal) -> int:
+    """Has the store exchange what another key than the first closed; returns how much. Raises PayloadUnreadable."""
+    if not seal.hides:
+        raise StoreMisconfigured("there is no key to encrypt with: set durable_encryption_keys")
+    unreadable: list[PayloadUnreadable] = []
+
+    def again(text: str) -> str:
+        try:
+            return seal.renew(text)
+        except PayloadUnreadable as error:
+            unreadable.append(error)
+            return text
+
+    count = sum(store.reseal(again))
+    if unreadable:
+        told = f"{unreadable[0].reason} (this is so for {len(unreadable)} texts; {count} others were encrypted anew)"
+        raise PayloadUnreadable(told) from unreadable[0]
+    return count

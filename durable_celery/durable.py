@@ -14,7 +14,7 @@ from durable_celery import ids
 from durable_celery.again import Again
 from durable_celery.calling import Clients
 from durable_celery.codec import Codec
-from durable_celery.configured import ConfiguredCodec
+from durable_celery.configured import ConfiguredCodec, reencrypted
 from durable_celery.errors import DurableError, InvalidName
 from durable_celery.forks import Forks
 from durable_celery.function import Function
@@ -202,6 +202,15 @@ class Durable(Clients, Again):
         `durable_cancel_grace`, 30 s) it is final, with 0 at once.
         """
         self.promises.request_cancel(id, grace)
+
+    def reencrypt(self) -> int:
+        """Encrypt with the first of the keys what the store keeps with another; returns how many texts that were.
+
+        Call it until that is 0. What the texts say stays the same, and executions go on.
+        Raises StoreMisconfigured without keys, and PayloadUnreadable, at the end, for
+        texts whose key is missing: those are left as they are.
+        """
+        return reencrypted(self.store, self.codec.seal)
 
     id_for = staticmethod(ids.id_for)
 

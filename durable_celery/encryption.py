@@ -40,8 +40,7 @@ class EncryptedCodec(Codec):
 
     def rotate(self, text: str) -> str:
         """A stored text closed with the first key; the same one when it is already. Raises PayloadUnreadable."""
-        seal = self.seal
-        return text if not text or (isinstance(seal, Fernets) and seal.is_newest(text)) else seal.close(seal.open(text))
+        return self.seal.renew(text) if text else text
 
 
 class Fernets(Seal):
@@ -83,9 +82,8 @@ class Fernets(Seal):
     def digest(self, text: str) -> str:
         return hmac.new(self._digest_key, text.encode(), hashlib.sha256).hexdigest()[:DIGEST_LENGTH]
 
-    def is_newest(self, text: str) -> bool:
-        """Whether the first key closed it."""
-        return text.startswith(f"{MARK}{self._names[0]}:")
+    def renew(self, text: str) -> str:
+        return text if text.startswith(f"{MARK}{self._names[0]}:") else self.close(self.open(text))
 
     def _plain(self, text: str) -> str:
         if self._accept_plain:

@@ -84,7 +84,7 @@ class Handle(Generic[T]):
 
     def log(self) -> list[dict[str, Any]]:
         """The last `durable_log_lines` of `ctx.logger`, each with `at` (epoch ms), `level`, `id` and `text`."""
-        return [line for _, line in logged(self._store.log(self.id))]
+        return [line for _, line in logged(self._store.log(self.id), self._codec.seal)]
 
     def steps(self) -> list[Step]:
         """What the execution has done so far, in order."""

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
+from durable_celery.seal import MARK, Seal
+
 #: Characters of a line that are kept.
 LONGEST = 400
 
@@ -31,7 +33,7 @@ class Logger(logging.LoggerAdapter[logging.Logger]):
 
     def _line(self, level: int, msg: object, args: tuple[object, ...]) -> str:
         said = {"at": self._performer.now_ms(), "level": logging.getLevelName(level), "id": self._id}
-        return json.dumps({**said, "text": _text(msg, args)[:LONGEST]})
+        return str(self._performer.codec.seal.close(json.dumps({**said, "text": _text(msg, args)[:LONGEST]})))
 
     @property
     def _performer(self) -> Any:
@@ -42,11 +44,11 @@ class Logger(logging.LoggerAdapter[logging.Logger]):
         return (self.extra or {})["id"]
 
 
-def logged(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Lines as a store keeps them, each with its number."""
+def logged(lines: Iterable[str], seal: Seal) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Lines as a store keeps them, each with its number. Raises PayloadUnreadable."""
     for line in lines:
         number, _, text = line.partition(" ")
-        yield int(number), json.loads(text)
+        yield int(number), json.loads(seal.open(text) if text.startswith(MARK) else text)
 
 
 def _text(msg: object, args: tuple[object, ...]) -> str:

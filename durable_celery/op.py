@@ -81,7 +81,10 @@ class Performer(Protocol):
     state: ObjectState
 
     def now_ms(self) -> int:
-        """The store's time."""
+        """The store's time, or a little less: a worker learns it late."""
+
+    def passed(self, at_ms: int) -> None:
+        """Note that the store's clock has reached this instant."""
 
     def find(self, op: Op[Any]) -> Entry | None:
         """The journal's entry for an operation, None for a new one; ends the attempt when another one stands there."""
@@ -266,10 +269,10 @@ class Op(Generic[T]):
         """Whether one failure among its awaits may be all that it waits for."""
         return False
 
-    def group(self) -> Group:
-        """Its awaits as one wake-up condition."""
+    def groups(self) -> list[Group]:
+        """Its awaits as wake-up conditions, of which the first to be complete may make it ready."""
         awaits = tuple(self.awaits())
-        return Group(awaits, len(awaits), self.fails_fast)
+        return [Group(awaits, len(awaits), self.fails_fast)] if awaits else []
 
     def mark_awaited(self) -> None:
         """Note that the body waits for it."""

@@ -5,8 +5,7 @@ atomic. Verbs that a holder calls are fenced by its token (epoch and nonce, give
 `claim`) and, where they follow from what it has read, by the journal's cursor: they raise
 `LeaseLost` and change nothing when another holds it, nobody does, or it is settled.
 
-Time is the store's own. A passed deadline is applied before anything else a
-verb does, so a deadline wins at its instant.
+Time is the store's own. A passed deadline is applied before what a verb does.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from durable_celery.looking import Lines, Looking
 from durable_celery.newpromise import NewPromise
 from durable_celery.presence import Presence
 from durable_celery.promise import Outcome, Promise, State
+from durable_celery.seal import Resealing
 from durable_celery.tending import Tending
 
 #: How long a ready execution waits for its hint before the sweep publishes it again.
@@ -176,7 +176,7 @@ class Sweep:
     parked: tuple[str, ...] = ()
 
 
-class Store(Tending, Looking, Protocol):
+class Store(Tending, Looking, Resealing, Protocol):
     """Everything the engine and the doors ask of a store."""
 
     def check(self) -> None:

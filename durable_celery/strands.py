@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from durable_celery.op import Op
@@ -18,7 +18,7 @@ class Strands:
     def __init__(self) -> None:
         self._active = {""}
         self._begun: set[str] = set()
-        self._waiting: dict[str, Op[Any]] = {}
+        self._waiting: dict[str, tuple[Op[Any], Callable[[], bool]]] = {}
         self._abandoned: set[str] = set()
         self._thread = threading.local()
 
@@ -30,12 +30,17 @@ class Strands:
     @property
     def waiting(self) -> Collection[Op[Any]]:
         """What the waiting ones wait for."""
-        return tuple(self._waiting.values())
+        return [op for op, _ in self._waiting.values()]
 
     @property
     def all_wait(self) -> bool:
         """Whether none is at work."""
         return not self._active
+
+    @property
+    def some_can_go_on(self) -> bool:
+        """Whether a waiting one has what it waits for, and did not get its turn yet."""
+        return any(enough() for _, enough in self._waiting.values())
 
     @property
     def some_at_work(self) -> bool:
@@ -54,9 +59,9 @@ class Strands:
         self._active.discard(path)
         self._begun.discard(path)
 
-    def wait(self, path: str, op: Op[Any]) -> None:
+    def wait(self, path: str, op: Op[Any], enough: Callable[[], bool]) -> None:
         self._active.discard(path)
-        self._waiting[path] = op
+        self._waiting[path] = op, enough
 
     def resume(self, path: str) -> None:
         self._waiting.pop(path, None)
@@ -73,3 +78,9 @@ class Strands:
     def is_abandoned(self, path: str) -> bool:
         """Whether it is, or is inside, a call that nobody waits for any more."""
         return bool(self._abandoned) and any(f"{path}.".startswith(f"{each}.") for each in self._abandoned)
+
+
+def left_s(op: Op[Any], now_ms: int, at_most: float) -> float:
+    """Seconds until a timer that it waits for ends."""
+    left_ms = [each.due_at - now_ms for each in op.awaits() if each.due_at is not None]
+    return min([at_most, *(max(ms, 1) / 1000 for ms in left_ms)])

@@ -12,9 +12,10 @@ from durable_celery import Durable
 @contextmanager
 def closed_at_rest(durable: Durable) -> Iterator[Durable]:
     """Close it at the end of the block, and wait for those of its threads that are still at an attempt."""
-    others = set(threading.enumerate())
     yield durable
+    mine = durable._inprocess
     durable.close()
-    for thread in set(threading.enumerate()) - others:
-        if thread.name.startswith("durable-local"):
+    for thread in threading.enumerate():
+        target = getattr(thread, "_target", None)  # gone when its work is done
+        if mine is not None and getattr(target, "__self__", None) is mine:
             thread.join(10)

@@ -36,8 +36,13 @@ def create_app(durable: Durable | None = None) -> Flask:
     problems.install(web)
     for part in (health, page.blueprint, killing.blueprint, renders.blueprint, orders.blueprint):
         web.register_blueprint(part)
-    web.register_blueprint(api(durable, expose=exposed), url_prefix="/durable")
+    web.register_blueprint(api(durable, expose=exposed, authorize=_looks), url_prefix="/durable")
     return web
+
+
+def _looks(_: str, __: str, action: str, ___: object) -> bool:
+    """Whoever reaches the page may start, and look at everything; nobody may change what is under way."""
+    return action in ("list", "start", "read", "inspect", "metrics")
 
 
 @health.get("/healthz")

@@ -48,7 +48,9 @@ def check_urls(**_: Any) -> list[checks.CheckMessage]:
     for mount in mounts():
         named = ", ".join(sorted(mount.names)) or "nothing"
         if mount.options.authorize is None:
-            message = f"Everybody may start, read and cancel executions by the URLs that expose {named}."
+            message = (
+                f"Everybody may start and read executions by the URLs that expose {named}, and nobody may cancel them."
+            )
             hint = "Say who may, with urls(…, authorize=…)."
             found.append(checks.Warning(message, hint=hint, id="durable_celery.W001"))
         if getattr(settings, "ASGI_APPLICATION", None) and not mount.asynchronous:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,15 @@ _GONE = 499
 class Ingress:
     """Takes calls over HTTP. Serve it with uvicorn or hypercorn, or mount it in another ASGI application."""
 
-    def __init__(self, services: tuple[Handlers, ...], durable: Durable, *, owns: bool, max_body: int) -> None:
+    def __init__(
+        self,
+        services: tuple[Handlers, ...],
+        durable: Durable,
+        *,
+        owns: bool,
+        max_body: int,
+        authorize: Callable[[str, str, str, Any], Any] | None = None,
+    ) -> None:
         self.durable = durable
         self.services: Mapping[str, Handlers] = {each.name: each for each in services}
         if RESERVED in self.services:
@@ -48,7 +56,7 @@ class Ingress:
         self._max_body = max_body
         self._begun = False
         self._handlers = [each for service in services for each in service.handlers.values() if not each.private]
-        self._known = Known(durable, {each.function: each for each in self._handlers})
+        self._known = Known(durable, {each.function: each for each in self._handlers}, authorize)
         self._asgi = Starlette(
             routes=list(self._routes()),
             exception_handlers={404: _of_framework, 405: _of_framework},

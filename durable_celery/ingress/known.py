@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from durable_celery.durable import Durable
-from durable_celery.errors import Parked
+from durable_celery.errors import Parked, PromiseNotFound
 from durable_celery.errors.problem import Problem
 from durable_celery.handle import Handle
 from durable_celery.handler import Handler
+from durable_celery.http.permission import REFUSED, forbidden, lets
 from durable_celery.ingress import answers, problems
 from durable_celery.promise import Phase, Promise, State
 
@@ -47,6 +49,8 @@ class Known:
     durable: Durable
     #: By the name of their durable function.
     handlers: Mapping[str, Handler]
+    #: Says who may cancel; without it whoever knows an id may, as its caller does.
+    authorize: Callable[[str, str, str, Any], Any] | None = None
 
     def attach(self, named: Named) -> Endpoint:
         """Wait for the result."""
@@ -71,8 +75,14 @@ class Known:
         return output
 
     async def cancel(self, request: Request) -> Response:
-        """Cancel it, and everything below it."""
-        handle, promise, _ = await self._found(by_id(request))
+        """Cancel it, and everything below it, for whom the hook lets."""
+        promise_id = by_id(request)
+        try:
+            handle, promise, handler = await self._found(promise_id)
+        except (Problem, PromiseNotFound):  # who may not ask is not told what there is
+            await self._permit(request, "", promise_id)
+            raise
+        await self._permit(request, handler.function, promise_id)
         said = {"invocationId": promise.id, "status": promise.status}
         if promise.state is State.CANCELED:
             return JSONResponse(said)
@@ -81,6 +91,16 @@ class Known:
             raise Problem(409, "already-terminal", detail, invocationId=promise.id)
         await asyncio.to_thread(handle.cancel)
         return JSONResponse({**said, "status": "cancelling"}, 202, answers.about(request, promise.id))
+
+    async def _permit(self, request: Request, function: str, promise_id: str) -> None:
+        if self.authorize is None:
+            return
+        try:
+            said = await asyncio.to_thread(self.authorize, function, promise_id, "cancel", request)
+            if not lets(await said if inspect.isawaitable(said) else said):
+                raise forbidden()
+        except PermissionError as error:
+            raise forbidden(str(error) or REFUSED) from error
 
     async def _found(self, promise_id: str) -> tuple[Handle[Any], Promise, Handler]:
         handle, promise = await asyncio.to_thread(self._looked_up, promise_id)

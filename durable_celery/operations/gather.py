@@ -9,7 +9,16 @@ from durable_celery.errors import NotAnOperation
 from durable_celery.journal import Entry
 from durable_celery.op import Op, Performer
 from durable_celery.promise import Outcome
-from durable_celery.store import Await
+from durable_celery.store import Await, Group
+
+
+def all_of(groups: Sequence[Group], fail_fast: bool) -> list[Group]:
+    """One condition for what is all needed; a choice among them may end, or fail, sooner, and stays one of its own."""
+    choices = [group for group in groups if group.need < len(group.awaits)]
+    needed = [group for group in groups if group.need == len(group.awaits)]
+    awaits = tuple(awaited for group in needed for awaited in group.awaits)
+    fast = fail_fast or any(group.fail_fast for group in needed)
+    return [*([Group(awaits, len(awaits), fast)] if awaits else []), *choices]
 
 
 class Gather(Op[list[Any]]):
@@ -67,6 +76,9 @@ class Gather(Op[list[Any]]):
 
     def awaits(self) -> list[Await]:
         return [] if self.ready() else [awaited for op in self._ops for awaited in op.awaits()]
+
+    def groups(self) -> list[Group]:
+        return [] if self.ready() else all_of([group for op in self._ops for group in op.groups()], self._fail_fast)
 
     @property
     def fails_fast(self) -> bool:

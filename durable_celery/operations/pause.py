@@ -17,7 +17,8 @@ class Pause(Op[None]):
     def __init__(self, performer: Performer, path: str, failed: Entry) -> None:
         super().__init__(performer, failed.name, "")
         self._call = path
-        self._await = Await(f"{path}{TRY}{failed.tries}", due_at=failed.ended_at or 0)
+        self._due_at = failed.ended_at or 0
+        self._await = Await(f"{path}{TRY}{failed.tries}", due_at=self._due_at)
 
     @property
     def key(self) -> str:
@@ -28,10 +29,11 @@ class Pause(Op[None]):
         self.begun = True
 
     def ready(self) -> bool:
-        return (self._await.due_at or 0) <= self.performer.now_ms()
+        delivered = self.performer.journal.delivered(self._await.path) is not None
+        return delivered or self._due_at <= self.performer.now_ms()
 
     def take(self) -> None:
-        return None
+        self.performer.passed(self._due_at)
 
     def awaits(self) -> list[Await]:
         return [] if self.ready() else [self._await]

@@ -150,7 +150,9 @@ class LocalCall(Op[T]):
         return self._outcome is not None or self._error is not None or self._late()
 
     def _late(self) -> bool:
-        return self._due_at is not None and self._due_at <= self.performer.now_ms()
+        if self._due_at is None:
+            return False
+        return self._due_at <= self.performer.now_ms() or self.performer.journal.delivered(self.path) is not None
 
     def awaits(self) -> list[Await]:
         return [] if self._due_at is None or self.ready() else [Await(self.path, due_at=self._due_at)]

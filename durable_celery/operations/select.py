@@ -13,6 +13,12 @@ from durable_celery.store import Await, Group
 T = TypeVar("T")
 
 
+def any_of(groups: Sequence[Group]) -> list[Group]:
+    """The same conditions, with all single awaits among them as one."""
+    singles = tuple(group.awaits[0] for group in groups if len(group.awaits) == 1)
+    return [*([Group(singles, 1)] if singles else []), *(group for group in groups if len(group.awaits) > 1)]
+
+
 class Choice(Op[T]):
     """Ready when one of its operations is; which one is recorded at the choice's own position.
 
@@ -53,8 +59,11 @@ class Choice(Op[T]):
         wanted = self.named if self.chosen is None else [self.named[self.chosen]]
         return [awaited for _, op in wanted for awaited in op.awaits()]
 
-    def group(self) -> Group:
-        return Group(tuple(self.awaits()), 1)
+    def groups(self) -> list[Group]:
+        if self.ready():
+            return []
+        wanted = self.named if self.chosen is None else [self.named[self.chosen]]
+        return any_of([group for _, op in wanted for group in op.groups()])
 
 
 class Select(Choice[tuple[str, Any]]):

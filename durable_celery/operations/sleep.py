@@ -34,7 +34,7 @@ class Timer(Op[None]):
         return self.performer.journal.delivered(self.path) is not None or self.due_at <= self.performer.now_ms()
 
     def take(self) -> None:
-        return None
+        self.performer.passed(self.due_at)
 
     def awaits(self) -> list[Await]:
         return [] if self.ready() else [Await(self.path, due_at=self.due_at)]

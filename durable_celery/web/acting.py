@@ -56,7 +56,7 @@ def fork(site: Site, call: Call) -> Resp:
     if from_step is not None and (isinstance(from_step, bool) or not isinstance(from_step, int | str)):
         raise invalid_member("$.from_step", "from_step is the position of a step, or its id")
     if new_id is not None:
-        ids.check_root(new_id)
+        site.exposed.permit(call, promise.function, ids.check_root(new_id), "start")
     args, kwargs = _input(asked)
     if not promise.state.settled and promise.phase is not Phase.PARKED:
         raise _still(promise)

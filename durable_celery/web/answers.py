@@ -103,7 +103,9 @@ class View:
 
     def log(self) -> list[tuple[int, dict[str, Any]]]:
         """The last lines that it logged, each with its number."""
-        return list(logged(self.store.log(self.promise.id))) if self.store is not None and self.promise.logged else []
+        if self.store is None or not self.promise.logged:
+            return []
+        return list(logged(self.store.log(self.promise.id), self.codec.seal))
 
     def link(self, rest: str = "") -> str:
         """Where something of it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Unpack
 
@@ -22,6 +22,7 @@ from durable_celery.function import Function
 from durable_celery.handle import Handle
 from durable_celery.web.answers import of_problem
 from durable_celery.web.core import Core, Slots, aresponding, responding
+from durable_celery.web.environ import EnvironHeaders
 from durable_celery.web.message import Req, Resp
 from durable_celery.web.mount import Mount
 from durable_celery.web.options import ApiOptions, Options, of_loops, of_threads
@@ -113,14 +114,14 @@ def _mounted() -> str | None:
 
 
 def _request(request: HttpRequest, path: str, *, hasty: bool = False) -> Req:
-    headers = {name.lower(): value for name, value in request.headers.items()}
+    headers: Mapping[str, str] = EnvironHeaders(request.META)
     if hasty:
-        headers.pop("prefer", None)
+        headers = {name: value for name, value in headers.items() if name != "prefer"}
     return Req(
         method=request.method or "GET",
         path=path,
         base=request.path.removesuffix(path),
-        query=request.GET.dict(),
+        query=request.GET.dict() if request.META.get("QUERY_STRING") else {},
         headers=headers,
         read=request.read,
         native=request,
@@ -133,8 +134,9 @@ def _sent(answer: Resp, *, on_loop: bool) -> HttpResponseBase:
         chunks: Any = answer.stream.achunks() if on_loop else answer.stream.chunks()
         made = StreamingHttpResponse(chunks, status=answer.status)
     else:
-        made = HttpResponse(answer.body, status=answer.status)
-    del made.headers["Content-Type"]
+        made = HttpResponse(answer.body, status=answer.status, content_type=answer.headers.get("Content-Type", ""))
+    if "Content-Type" not in answer.headers:
+        del made.headers["Content-Type"]
     for name, value in answer.headers.items():
         made.headers[name] = value
     return made

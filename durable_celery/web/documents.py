@@ -123,7 +123,7 @@ _SAID: dict[str, Said] = {
             303: Answer("Its result, for browsers", headers=("Location",)),
             304: _SAME,
         },
-        _ASKED,
+        (*_ASKED, 403),
     ),
     "result": Said(
         ("prefer", "match"),

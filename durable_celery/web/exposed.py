@@ -13,12 +13,13 @@ from durable_celery.durable import Durable
 from durable_celery.errors import Expired, PromiseNotFound
 from durable_celery.errors.problem import Problem
 from durable_celery.function import Function
+from durable_celery.http.permission import CLOSED, REFUSED, forbidden, lets
 from durable_celery.http.problems import Problems
 from durable_celery.promise import Promise
 from durable_celery.registry import Options as StartOptions
 from durable_celery.registry import Registered
 from durable_celery.web.message import Call
-from durable_celery.web.options import Options, Translate
+from durable_celery.web.options import OPEN, Options, Translate
 
 PROBLEMS = Problems("execution", "id", "start again with the same id or key, which attaches to what there is")
 
@@ -91,18 +92,24 @@ class Exposed:
     def permit(self, call: Call, function: str, promise_id: str, action: str) -> None:
         """Go on only if the hook lets it. Raises Problem."""
         if not self.permitted(call, function, promise_id, action):
-            raise Problem(403, "forbidden", "this is not allowed to you")
+            raise forbidden(CLOSED if self.options.authorize is None else REFUSED)
+
+    def permit_search(self, call: Call, function: str) -> None:
+        """Go on only if the hook lets ids be told to who does not know them. Raises Problem."""
+        if self.options.authorize is None:
+            raise forbidden(CLOSED)
+        self.permit(call, function, "", "list")
 
     def permitted(self, call: Call, function: str, promise_id: str, action: str) -> bool:
         """What the hook says; it may be asynchronous. Raises Problem for what it raises."""
         hook = self.options.authorize
         if hook is None:
-            return True
+            return action in OPEN
         try:
             said = hook(function, promise_id, action, call.req.native)
-            return bool(call.resolved(said) if inspect.isawaitable(said) else said)
+            return lets(call.resolved(said) if inspect.isawaitable(said) else said)
         except PermissionError as error:
-            raise Problem(403, "forbidden", str(error) or "this is not allowed to you") from error
+            raise forbidden(str(error) or REFUSED) from error
         except Exception as error:
             problem = error if isinstance(error, Problem) else self._translate(error)
             if problem is None:

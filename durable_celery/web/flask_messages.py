@@ -8,6 +8,7 @@ import flask
 from werkzeug.exceptions import HTTPException
 
 from durable_celery.errors.problem import Problem
+from durable_celery.web.environ import EnvironHeaders
 from durable_celery.web.message import Req, Resp
 from durable_celery.web.own import problem_of_http
 
@@ -20,7 +21,7 @@ def request_of(path: str) -> Req:
         path=path,
         base=(request.root_path + request.path).removesuffix(path),
         query={name: values[-1] for name, values in request.args.lists()} if request.query_string else {},
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers=EnvironHeaders(request.environ),
         read=lambda limit: request.stream.read(limit),
         native=request,
     )

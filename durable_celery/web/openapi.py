@@ -21,6 +21,8 @@ _SCHEMES = {
     "link": {"type": "apiKey", "in": "query", "name": "token", "description": "the token of a signed link"},
     "durable": {"type": "http", "scheme": "Durable", "description": "the same in the Authorization header"},
 }
+#: Routes that let nobody pass without a hook.
+_CLOSED = ("executions", "cancel", "resume", "fork", "metrics")
 
 
 def document(routes: Iterable[Route], options: Options, targets: Iterable[Target], base: str) -> dict[str, Any]:
@@ -54,8 +56,11 @@ def document(routes: Iterable[Route], options: Options, targets: Iterable[Target
 
 
 def is_served(route: Route, options: Options) -> bool:
-    """Whether anybody may ever be answered there: promises are not settled where nothing lets them be."""
-    return options.promises or options.secret is not None or not route.path.startswith("/promises")
+    """Whether anybody may ever be answered there: where no hook lets one, much is not."""
+    hooked = options.authorize is not None
+    if route.path.startswith("/promises"):
+        return options.secret is not None or (options.promises and hooked)
+    return hooked or route.name not in _CLOSED
 
 
 def body_of(target: Target) -> JsonSchema:
@@ -67,7 +72,10 @@ def _operation(route: Route, options: Options, names: list[str]) -> dict[str, An
     made = {"operationId": route.name, "summary": route.summary, **operation(route, options, names)}
     if route.path.startswith("/promises") and options.secret is not None:
         made["parameters"] = [each for each in made["parameters"] if each["name"] != "token"]
-        made["security"] = [*([{}] if options.promises else []), *({name: []} for name in _SCHEMES)]
+        made["security"] = [
+            *([{}] if options.promises and options.authorize is not None else []),
+            *({name: []} for name in _SCHEMES),
+        ]
     return made
 
 

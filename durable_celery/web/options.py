@@ -8,8 +8,10 @@ from typing import Any, Literal, TypedDict
 
 from durable_celery.errors.problem import Problem
 
-#: Asked before everything: function, id, action and the framework's request. Only what is true lets it pass.
+#: Asked before everything: function, id, action and the framework's request. Only True lets it pass.
 Authorize = Callable[[str, str, str, Any], Any]
+#: What is let without a hook: to start what is exposed, and to follow what one knows the id of.
+OPEN = ("list", "start", "read")
 #: The framework's own ways to refuse, as problems; None for other errors.
 Translate = Callable[[Exception], Problem | None]
 
@@ -22,6 +24,8 @@ class ApiOptions(TypedDict, total=False):
 
     `authorize(function, id, action, request)` is asked before anything is done;
     actions are list, start, read, inspect, cancel, resume, fork, resolve, reject, metrics.
+    Without it the exposed functions may be started and executions read by their id;
+    everything else, and the list of executions, is refused to everybody.
     `principal(request)` names who sent it: idempotency keys of different principals
     are different. `allow_anonymous` lets POST start without a key. `promises` lets
     external promises be settled by whoever `authorize` lets; those with a link

@@ -31,8 +31,8 @@ def functions(site: Site, call: Call) -> Resp:
 def executions(site: Site, call: Call) -> Resp:
     """Executions, newest first, a page at a time; those that the client may not read are left out."""
     query = call.req.query
+    site.exposed.permit_search(call, query.get("function", ""))
     wanted = [site.exposed.target(query["function"]).name] if query.get("function") else list(site.exposed.targets)
-    site.exposed.permit(call, query.get("function", ""), "", "list")
     if not wanted:
         return said(200, {"executions": [], "next": None})
     limit = _limit(query.get("limit"))

@@ -24,8 +24,10 @@ def resolve(site: Site, call: Call) -> Resp:
     except NotSerializable as error:
         raise PROBLEMS.of_argument(error) from error
 
-    def same(promise: Promise) -> bool:
-        return promise.state is State.RESOLVED and promise.value == text
+    seal = site.durable.codec.seal
+
+    def same(promise: Promise) -> bool:  # of one value no two encrypted texts are the same
+        return promise.state is State.RESOLVED and seal.open(promise.value) == seal.open(text)
 
     return _settled(site, told, lambda: site.durable.promises.resolve(told, value), same)
 

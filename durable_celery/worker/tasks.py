@@ -13,7 +13,7 @@ from kombu.exceptions import EncodeError
 from durable_celery import ids
 from durable_celery.calloptions import CallOptions
 from durable_celery.codec import Codec
-from durable_celery.errors import DurableError, ExecutionFailed, NotExternal, PromiseNotFound
+from durable_celery.errors import DurableError, ExecutionFailed, InvalidId, NotExternal, PromiseNotFound
 from durable_celery.newpromise import NewPromise
 from durable_celery.op import TaskCallText
 from durable_celery.promise import Outcome, Promise, State
@@ -153,16 +153,21 @@ class CeleryTasks:
         """The two tasks that children call at their end. They carry their result, which is stored only afterwards."""
 
         def settle(result: Any, child: str) -> None:
-            self.settle(self._open_store(None), child, self.success(child, result))
+            store = self._open_store(None)
+            if _is_task(store, child):
+                self.settle(store, child, self.success(child, result))
 
         def settle_error(failed: Any, error: Any = None, traceback: Any = None, child: str = "") -> None:
             """Called by the failing worker where this is registered, else a task that gets the failed one's id."""
+            store = self._open_store(None if error is None else PATIENCE_S)
+            if not _is_task(store, child):
+                return
             if error is not None:
-                self.settle(self._open_store(PATIENCE_S), child, self._failure(error, traceback))
+                self.settle(store, child, self._failure(error, traceback))
                 return
             unknown = ExecutionFailed("unknown", f"the task {failed} failed, and its error is not kept")
             outcome = self.known(child) or self.known(str(failed)) or self.codec.failure(unknown)
-            self.settle(self._open_store(None), child, outcome)
+            self.settle(store, child, outcome)
 
         for name, function in ((SETTLE, settle), (SETTLE_ERROR, settle_error)):
             register: Any = self.app.task(
@@ -214,3 +219,16 @@ class CeleryTasks:
         """Whether every task in it is acknowledged late, which is how Celery is told so."""
         tasks = [self.app.tasks.get(member.task) for member in canvas.members(sig)]
         return all(task is not None and bool(task.acks_late) for task in tasks)
+
+
+def _is_task(store: Store, child_id: str) -> bool:
+    """Whether a task is behind this promise: a message may name any, and is to settle no other."""
+    try:
+        child = store.get(ids.check_any(child_id))
+    except (PromiseNotFound, InvalidId):
+        logger.info("%r is not kept any more; its outcome came too late", child_id)
+        return False
+    if child.is_execution or not child.canvas:
+        logger.warning("%s is no child that a task is behind; a message told to settle it", child_id)
+        return False
+    return True

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from durable_celery.errors import LeaseLost
-from durable_celery.promise import Promise
+from durable_celery.promise import Outcome, Promise, State
 from durable_celery.store import Beat, Claimed, Hold, Store
 from tests.conftest import Advance
 from tests.contract.stories import DONE, LEASE, MAX, begin, child, claim, every, external, on, spawn, suspend
 
+CANCELLED = Outcome(State.CANCELED, "")
 Verb = Callable[[Store, Hold, int], object]
 Loss = Callable[[Store, Claimed, Advance], object]
 
@@ -21,6 +22,7 @@ WITH_CURSOR: dict[str, Verb] = {
     "suspend": lambda store, hold, cursor: store.suspend(hold, cursor, [every(on("9", "approval"))]),
     "peek": lambda store, hold, cursor: store.suspend(hold, cursor, [every(on("9", "approval"))], peek=True),
     "fulfil": lambda store, hold, cursor: store.fulfil(hold, cursor, DONE, [("9", "nine")]),
+    "fulfil as cancelled": lambda store, hold, cursor: store.fulfil(hold, cursor, CANCELLED),
 }
 WITHOUT_CURSOR: dict[str, Verb] = {
     "release": lambda store, hold, _: store.release(hold),
@@ -47,6 +49,7 @@ LOSSES: dict[str, Loss] = {
     "released": lambda store, claimed, _: store.release(claimed.hold),
     "parked": lambda store, claimed, _: store.park(claimed.hold, "broken"),
     "cancelled": lambda store, _, __: store.cancel("order-1"),
+    "past its grace": lambda store, _, advance: (store.cancel("order-1", 5_000), advance(5_001)),
     "settled": lambda store, claimed, _: store.fulfil(claimed.hold, claimed.cursor, DONE),
     "past its deadline": lambda _, __, advance: advance(60_000),
 }

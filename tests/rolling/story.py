@@ -105,18 +105,26 @@ def rolled(fleet: Fleet, pool: str, stops: int, seed: int) -> Report:
     return report
 
 
-def upgraded(fleet: Fleet, old: Path = ROOT) -> Report:
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What workers are made of: where they stand, and where Python finds the package and the application."""
+
+    root: Path = ROOT
+    path: str = str(ROOT)
+
+
+def upgraded(fleet: Fleet, old: Version = Version(), young: Version = Version()) -> Report:
     """Two workers of the old version, one of them replaced by a new one while both are at work, then the other.
 
     The new one also has another version of a function, of which executions are begun while the old one is there.
     """
     report, name = Report(), "errand"
-    one, two = fleet.start("one", "two", pool="prefork", concurrency=2, root=old, env={"PYTHONPATH": str(old)})
+    one, two = fleet.start("one", "two", pool="prefork", concurrency=2, root=old.root, env={"PYTHONPATH": old.path})
     new = fleet.durable.register(errand_2, name=name, version=2)
     with Load(fleet, 8) as load:
         _busy(fleet, one)
         _stop(one, report)
-        one.root, one.env = ROOT, {**one.env, "PYTHONPATH": str(ROOT), "NEWER": "1"}
+        one.root, one.env = young.root, {**one.env, "PYTHONPATH": young.path, "NEWER": "1"}
         one.again().ready()
         load.handles += [new.run(f"n{number}", _STEP_S) for number in range(6)]
         _busy(fleet, two)

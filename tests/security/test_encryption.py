@@ -27,6 +27,10 @@ from durable_celery import (
 from durable_celery.codec import Codec
 from durable_celery.encryption import EncryptedCodec
 from durable_celery.seal import MARK
+from durable_celery.settings import Settings
+from durable_celery.web.core import Core
+from durable_celery.web.message import Req
+from durable_celery.web.options import Options
 from tests.acceptance.workers.waiting import wait_until
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
@@ -42,6 +46,7 @@ def opened(redis_url: str) -> Iterator[Opened]:
     def open(*keys: str, **said: Any) -> Durable:
         store = RedisStore(redis_url)
         made.append(Durable(store=store, codec=EncryptedCodec(keys, **said) if keys else None))
+        made[-1].settings = Settings(log_lines=5)
         return made[-1]
 
     yield open
@@ -83,6 +88,7 @@ def story(durable: Durable, id: str) -> None:
     @durable.register(tags={"who": WORD})
     def parent(ctx: Context, word: str, *, more: str = "") -> list[Any]:
         ctx.progress(1, 2, note=word)
+        ctx.logger.info("about %s", word)
         found = [ctx.run(step, word).get(), ctx.rpc(child, word).get()]
         try:
             ctx.run(broken, word).get()
@@ -174,6 +180,64 @@ def test_a_text_is_closed_again_with_the_newest_key() -> None:
     assert codec_of(NEW).decode(again) == WORD
     assert both.rotate(again) == again
     assert both.rotate("") == ""
+
+
+def test_everything_is_brought_to_the_newest_key_while_an_execution_waits(opened: Opened, redis_url: str) -> None:
+    old = opened(OLD)
+    story(old, "told-1")
+    waits = old.register(ask).run("waits-1", WORD)
+    wait_until(lambda: waits.status == "suspended", 10, "it to wait")
+    old.close()
+    name = old.codec.encode(1, "it").split(":")[1]
+    assert everything(redis_url).count(f"{MARK}{name}:") > 15
+
+    both = opened(NEW, OLD, digest_key=OLD)
+    assert both.reencrypt() > 15
+    assert both.reencrypt() == 0
+    assert f"{MARK}{name}:" not in everything(redis_url)
+    both.close()
+
+    new = opened(NEW, digest_key=OLD)
+    handle = new.register(ask)
+    new.promises.resolve("waits-1.2", "now")
+    assert handle.run("waits-1", WORD).result(10) == f"{WORD} now"
+    assert new.get("told-1").result() == [{"word": WORD}, WORD * 2, WORD, WORD]
+    assert [line["text"] for line in new.get("waits-1").log()] == [f"about {WORD}"]
+    assert begun == [WORD], "what was recorded is not done again"
+
+
+begun: list[str] = []
+
+
+def ask(ctx: Context, word: str) -> str:
+    ctx.logger.info("about %s", word)
+    ctx.run(begun.append, word).get()
+    return f"{word} {ctx.promise().get()}"
+
+
+def test_a_webhook_that_is_sent_twice_is_answered_alike_twice(opened: Opened) -> None:
+    durable = opened(NEW)
+    durable.promises.create("paid-1")
+    core = Core(durable, [], Options(promises=True, authorize=lambda *_: True))
+
+    def post(body: bytes) -> int:
+        return core.handle(Req(method="POST", path="/promises/paid-1/resolve", read=lambda limit: body[:limit])).status
+
+    assert [post(b'{"by": "Bob"}'), post(b'{"by": "Bob"}'), post(b'{"by": "Eve"}')] == [200, 200, 409]
+
+
+def test_what_cannot_be_read_is_left_as_it_is_and_told(opened: Opened) -> None:
+    opened(OTHER).promises.create("other", data=WORD)
+    opened(OLD).promises.create("old", data=WORD)
+    kept = opened().store.get("other").args
+
+    new = opened(NEW, OLD)
+    with pytest.raises(PayloadUnreadable, match=r"add that key .* 1 texts; 1 others were encrypted anew"):
+        new.reencrypt()
+    assert opened().store.get("other").args == kept
+    assert opened(NEW).promises.get("old").args.startswith(MARK)
+    with pytest.raises(StoreMisconfigured, match="set durable_encryption_keys"):
+        opened().reencrypt()
 
 
 def test_an_execution_whose_key_is_missing_is_parked_and_goes_on_when_it_is_there(opened: Opened) -> None:

@@ -103,6 +103,22 @@ def test_every_task_of_ours_takes_json_only(fleet: Fleet, attacker: Celery, cana
     assert not any(canary.sings(task) for task in ("echo", SETTLE, SETTLE_ERROR))
 
 
+def test_a_message_settles_neither_an_execution_nor_a_promise_that_no_task_is_behind(
+    fleet: Fleet, attacker: Celery
+) -> None:
+    """The callback of a task child carries its result: whoever sends one by hand has only those to settle."""
+    fleet.durable.run("forged-1", "held_by_nobody_yet", 7)
+    fleet.durable.promises.create("approval-1")
+    for id in ("forged-1", "approval-1", "nobody-1"):
+        attacker.send_task(SETTLE, args=("yes",), kwargs={"child": id}, serializer="json")
+        attacker.send_task(SETTLE_ERROR, args=("task", "no"), kwargs={"child": id}, serializer="json")
+    settled_down(fleet)
+
+    assert fleet.durable.get("forged-1").status == "queued"
+    assert fleet.durable.promises.get("approval-1").state == "pending"
+    assert fleet.workers["one"].says("is no child that a task is behind") == 4
+
+
 NAMES = [
     ("application/json", "utf-8"),
     ("application/json", "binary"),

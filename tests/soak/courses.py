@@ -65,7 +65,7 @@ COURSES = [
     Course("tests.faults", 1, ("--depth", "1")),
     Course("tests.faults", 1, ("--depth", "1", "--store", "redis")),
     Course("tests.faults", 1, ("--depth", "2"), "--minutes", amount=30, part=6),
-    Course("tests.simulation", 3, (), "--seeds", amount=2500, part=500, seeds=500),
+    Course("tests.simulation", 4, (), "--seeds", amount=2500, part=500, seeds=500),
     Course("tests.contract.stateful", 1, ("--steps", "100"), "--examples", amount=1250, part=250),
     Course("tests.kills", 15, (), "--kills", amount=100, part=20),
     Course("tests.kills", 15, ("--one-redis",), "--kills", amount=100, part=20),

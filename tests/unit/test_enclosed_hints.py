@@ -151,3 +151,22 @@ def test_only_what_cannot_be_another_is_the_same_redis(differs: dict[str, Any]) 
 
 def test_where_sentinel_says_who_is_the_master_there_is_no_address() -> None:
     assert address_of({"db": 0, "service_name": "primary"}) == ""
+
+
+def test_a_start_whose_reply_was_lost_is_hinted_at_again(redis_url: str, client: redis.Redis) -> None:
+    """Whether the list took the message, nobody knows any more; one hint too many costs a claim."""
+    site = Site(redis_url, redis_url)
+    connection = site.durable.store.connection
+    evaluate, lost = connection._evaluate, [True]
+
+    def losing(*call: Any) -> Any:
+        answer = evaluate(*call)
+        if lost:
+            raise redis.ConnectionError(lost.pop())
+        return answer
+
+    connection._evaluate = losing
+    handle = site.order.run("second")
+
+    assert handle.created
+    assert [each["headers"]["id"] for each in messages(client, site.queue)] == ["first", "second", "second"]

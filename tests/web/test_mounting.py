@@ -57,7 +57,7 @@ def refusal(kind: str) -> Callable[..., bool]:
 
 class TestExposing:
     def test_nothing_is_exposed_that_is_not_named(self, mount: Mount) -> None:
-        web = mount(expose=[])
+        web = mount(expose=[], authorize=lambda *_: True)
         web.durable.run(web.id, "greet", "Ann").result()
 
         problem(web.put("greet", "Ann"), 404, "unknown-function")
@@ -96,8 +96,8 @@ class TestAuthorize:
 
         assert said["detail"] == "not today"
 
-    @pytest.mark.parametrize("said", [None, False, ""])
-    def test_only_what_is_true_lets_pass(self, mount: Mount, said: Any) -> None:
+    @pytest.mark.parametrize("said", [None, False, "", "yes"])
+    def test_only_true_lets_pass(self, mount: Mount, said: Any) -> None:
         web = mount(expose=["greet"], authorize=lambda *_: said)
 
         problem(web.put("greet", "Ann"), 403, "forbidden")
@@ -173,7 +173,7 @@ class TestPromises:
         problem(web.ask("POST", f"/promises/{web.id}.9/resolve"), 404, "unknown-promise")
 
     def test_those_of_functions_that_are_not_exposed_stay_closed(self, mount: Mount) -> None:
-        web = mount(expose=["greet"], promises=True)
+        web = mount(expose=["greet"], promises=True, authorize=lambda *_: True)
         web.durable.run(web.id, "ask")
         web.until("suspended")
 
@@ -199,7 +199,7 @@ class TestAnotherStore:
             durable = Durable(store=redis.url)
             durable.settings = Settings(store_timeout_s=0.3)
             functions = shop.registered(durable)
-            with served(kind, durable, functions, options(functions, authorize=None)) as url:
+            with served(kind, durable, functions, options(functions, authorize=lambda *_: True)) as url:
                 web = Web(url, kind, durable)
                 assert web.put("greet", "Ann", Prefer="wait=5").status_code == 200
                 assert web.ask("GET", "/executions").json()["executions"][0]["id"] == web.id
@@ -236,9 +236,12 @@ class TestFastAPI:
             assert httpx.put(path).status_code == 401
             assert httpx.put(path, headers={"Authorization": "Bearer ann"}).status_code == 202
 
-    def test_the_document_shows_every_route(self, durable: Durable, functions: dict[str, Any]) -> None:
+    @pytest.mark.parametrize(("hook", "number"), [(lambda *_: True, 16), (None, 11)], ids=["hooked", "bare"])
+    def test_the_document_shows_every_route_that_lets_anybody_pass(
+        self, durable: Durable, functions: dict[str, Any], hook: Any, number: int
+    ) -> None:
         app = FastAPI()
-        app.include_router(router(durable, expose=[functions["later"]]), prefix="/durable")
+        app.include_router(router(durable, expose=[functions["later"]], authorize=hook), prefix="/durable")
 
         document = app.openapi()
 
@@ -246,7 +249,7 @@ class TestFastAPI:
         shown = {(method, path) for path, methods in document["paths"].items() for method in methods}
         assert ("put", "/durable/functions/{fn}/executions/{id}") in shown
         assert ("get", "/durable/executions/{id}/events") in shown
-        assert len(shown) == 16  # nothing lets promises be settled
+        assert len(shown) == number  # nothing lets promises be settled
         start = document["paths"]["/durable/functions/{fn}/executions/{id}"]["put"]
         assert {each["name"] for each in start["parameters"]} == {"fn", "id", "Prefer"}
         assert "application/json" in start["requestBody"]["content"]

@@ -35,6 +35,10 @@ class Objects:
     def state(self, object: str) -> dict[str, str]:
         return dict(self._states.get(object, {}))
 
+    def states(self) -> list[dict[str, str]]:
+        """Those of all objects, as they are kept."""
+        return list(self._states.values())
+
     def alter(self, object: str, changes: Sequence[Change]) -> None:
         if not changes:
             return

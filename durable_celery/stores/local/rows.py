@@ -193,6 +193,8 @@ class Rows:
         phase = Phase.NONE if row.promise.phase is Phase.NONE else Phase.DONE
         settled_at = self.now if at is None else at
         row.set(state=state, value=value, settled_at=settled_at, phase=phase, holder=None, running="")
+        if promise_id != self.fulfilling:  # what its holder may still send did not settle it
+            row.token = ""
         row.published = 0
         self.lease.drop(promise_id)
         self.deadline.drop(promise_id)

@@ -32,11 +32,11 @@ from durable_celery.store import (
 )
 from durable_celery.stores.guards import check_groups, check_settleable
 from durable_celery.stores.local import cancelling, spawning, sweeping, tending, waiting
-from durable_celery.stores.local.looking import LocalLooking
+from durable_celery.stores.local.resealing import LocalResealing
 from durable_celery.tending import Tended
 
 
-class LocalStore(LocalLooking):
+class LocalStore(LocalResealing):
     """Promises in memory. `clock` is injected for tests."""
 
     #: Memory is lost as a whole, and its process with it.
@@ -129,10 +129,10 @@ class LocalStore(LocalLooking):
         log: Lines | None = None,
     ) -> tuple[Ready, ...]:
         with self._verb() as rows:
-            rows.fulfilling = hold.id
             if rows.live(hold.id) is outcome.state and rows.by_id[hold.id].token == hold.token:
                 return ()  # the reply was lost
             row = rows.held(hold.id, hold.token, cursor)
+            rows.fulfilling = hold.id
             rows.write(row, list(entries))
             rows.objects.alter(row.promise.object, changes)
             row.write_log(log)

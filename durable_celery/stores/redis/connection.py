@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -134,6 +135,11 @@ class Connection:
             return StoreMisconfigured(
                 f"this Redis is a node of a Redis Cluster ({error}): let durable_store_url begin with redis+cluster://"
             )
+        if trouble is StoreMisconfigured and (why := _distrust(error)):
+            return StoreMisconfigured(
+                f"there is no trusted TLS connection to Redis ({why}); in durable_store_url ssl_ca_certs= names the "
+                "file of who signed its certificate, and ssl_certfile= and ssl_keyfile= those of ours"
+            )
         if trouble is StoreMisconfigured:
             return StoreMisconfigured(
                 f"Redis refuses this client: {error}; check user and password in durable_store_url"
@@ -153,6 +159,8 @@ class Connection:
             error, exceptions.AuthenticationError | exceptions.AuthorizationError | exceptions.NoPermissionError
         ):
             return StoreMisconfigured
+        if _distrust(error):
+            return StoreMisconfigured
         if isinstance(error, exceptions.OutOfMemoryError) or _FULL in str(error):
             return StoreFull
         if isinstance(error, exceptions.AskError) and isinstance(self.server, Alone):  # or MovedError, which is one
@@ -163,3 +171,12 @@ class Connection:
         if isinstance(error, passing | exceptions.AskError | OSError) or _PASSING.search(str(error)):
             return StoreUnavailable
         return None
+
+
+def _distrust(error: BaseException | None) -> str:
+    """Which certificate one of the two does not trust, where that is what is wrong; it does not pass by itself."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError) and "CERTIFICATE" in (error.reason or ""):
+            return str(error)
+        error = error.__cause__ or error.__context__
+    return ""

@@ -14,7 +14,20 @@ from durable_celery.settings import Durability
 #: Verbs after which somebody goes by what was written, or tells it to the world. A lost
 #: heartbeat, sweep or release is made up for by the end of a lease.
 RELIED_ON = frozenset(
-    ("create", "claim", "checkpoint", "spawn", "suspend", "fulfil", "settle", "cancel", "heed", "park", "resume")
+    (
+        "create",
+        "claim",
+        "checkpoint",
+        "spawn",
+        "suspend",
+        "fulfil",
+        "settle",
+        "cancel",
+        "heed",
+        "park",
+        "resume",
+        "reseal",
+    )
 )
 #: The share of a call's time that Redis may take for its disk.
 _SHARE = 0.8

@@ -39,7 +39,7 @@ class RedisMaking(RedisLooking):
             raise Expired(new.id, record[0])
         if status == "FULL":
             raise TooManyExecutions(new.function, new.max_pending or 0)
-        return Created(Creation(status), records.promise(new.id, record[0]), hinted=len(record) > 1 and record[1] > 0)
+        return Created(Creation(status), records.promise(new.id, record[0]), hinted=len(record) > 1)
 
     def spawn(self, hold: Hold, cursor: int, births: Sequence[Birth]) -> list[Born]:
         script = scripts.load("spawn")

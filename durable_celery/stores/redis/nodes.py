@@ -10,6 +10,7 @@ keys are there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
@@ -23,10 +24,13 @@ from redis.retry import Retry
 
 from durable_celery.errors import StoreMisconfigured
 from durable_celery.stores.redis import wire
+from durable_celery.stores.redis.pool import Pool
 
 #: What a URL of a cluster begins with, and what those of its nodes do.
 _SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
 _PORT = 6379
+#: Celery's URLs may say `ssl_cert_reqs=CERT_REQUIRED`, which is `required` to redis-py.
+_CELERYS = re.compile(r"(?<=[?&]ssl_cert_reqs=)CERT_(REQUIRED|OPTIONAL|NONE)\b")
 
 
 class Server(Protocol):
@@ -162,15 +166,15 @@ def opened(server: str | redis.Redis | RedisCluster, *, timeout_s: float) -> Ser
 
 def connect(url: str, *, timeout_s: float) -> redis.Redis:
     """A client that does not retry by itself: how long a call may take is decided by Connection, not there."""
-    client: redis.Redis = redis.Redis.from_url(
-        url,
+    pool = Pool.from_url(
+        _CELERYS.sub(lambda found: found[1].lower(), url),
         decode_responses=True,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         health_check_interval=0,
         retry=Retry(NoBackoff(), 0),
     )
-    return client
+    return redis.Redis(connection_pool=pool)
 
 
 def subscriber(client: redis.Redis) -> redis.client.PubSub:

@@ -12,13 +12,23 @@ from durable_celery.promise import Access, Phase, Promise, State
 from durable_celery.store import Await, Change, Ready
 from durable_celery.stores.redis.keys import FIELDS
 
-#: Fields of a record that are a text, empty when missing.
-_TEXTS = (
+
+def _named(*names: str) -> tuple[tuple[str, str], ...]:
+    """Each with what it is called in Redis."""
+    return tuple((name, FIELDS[name]) for name in names)
+
+
+#: Fields of a record that are a text.
+_TEXTS = _named(
     *("function", "args", "digest", "value", "queue", "priority", "canvas", "parent", "tree"),
     *("reason", "tags", "progress", "key_for_create", "key_for_settle", "object", "held"),
 )
-#: Fields that are an instant, None when missing.
-_INSTANTS = ("started_at", "not_before_at", "cancel_at", "sent_at")
+#: Fields that are a number.
+_NUMBERS = _named("version", "attempt", "crashes", "created_at", "sends", "logged")
+#: Fields that are an instant, or empty.
+_INSTANTS = _named("started_at", "not_before_at", "cancel_at", "sent_at")
+_PHASES = {phase.value: phase for phase in Phase}
+_ACCESSES = {access.value: access for access in Access}
 
 
 def pairs(flat: Sequence[Any]) -> dict[str, Any]:
@@ -33,31 +43,25 @@ def promise(promise_id: str, flat: Sequence[Any], now_ms: int | None = None) -> 
     h = pairs(flat)
     get = h.get
     state, settled_at, deadline_at = State.of(h["s"]), _number(get("z")), _number(get("d"))
-    phase = Phase(get("t", "-"))
+    phase = _PHASES[get("t", "-")]
     if now_ms is not None and state is State.PENDING and deadline_at is not None and deadline_at <= now_ms:
         state, settled_at = _verdict(h), deadline_at
         phase = Phase.NONE if phase is Phase.NONE else Phase.DONE
-    texts: dict[str, Any] = {name: get(FIELDS[name], "") for name in _TEXTS}
-    instants: dict[str, Any] = {name: _number(get(FIELDS[name])) for name in _INSTANTS}
+    said: dict[str, Any] = {name: h[field] for name, field in _TEXTS if field in h}
+    said.update((name, int(h[field])) for name, field in _NUMBERS if field in h)
+    said.update((name, _number(h[field])) for name, field in _INSTANTS if field in h)
     return Promise(
         id=promise_id,
         state=state,
         phase=phase,
-        version=int(get("v", 1)),
         holder=get("w") if phase is Phase.ACQUIRED else None,
-        attempt=int(get("e", 0)),
-        crashes=int(get("cr", 0)),
         running=get("run", "") if state is State.PENDING else "",
         mirror=get("m") == "1",
         mirrored=get("md") == "1",
-        created_at=int(get("c", 0)),
         settled_at=settled_at,
         deadline_at=deadline_at,
-        sends=int(get("ns", 0)),
-        logged=int(get("ln", 0)),
-        access=Access(get("ac", "")),
-        **texts,
-        **instants,
+        access=_ACCESSES[get("ac", "")],
+        **said,
     )
 
 

@@ -40,6 +40,7 @@ from durable_celery.stores.redis.keys import prefix
 from durable_celery.stores.redis.making import RedisMaking
 from durable_celery.stores.redis.nodes import opened
 from durable_celery.stores.redis.presence import RedisPresence
+from durable_celery.stores.redis.resealing import RedisResealing
 from durable_celery.stores.redis.tide import Tide
 from durable_celery.stores.redis.watch import Watcher
 from durable_celery.tending import Tended
@@ -48,7 +49,7 @@ from durable_celery.tending import Tended
 DEFAULT_PATIENCE_S = 2.0
 
 
-class RedisStore(RedisMaking):
+class RedisStore(RedisMaking, RedisResealing):
     """Promises in Redis (6.2 or newer, or Valkey).
 
     `server` is a URL (`redis+cluster://host:port,host:port` for a Redis Cluster) or

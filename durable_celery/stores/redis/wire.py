@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import redis
-from redis.exceptions import ResponseError
+from redis import exceptions
+
+from durable_celery.stores.redis.pool import taken
 
 Command = tuple[str | int, ...]
 
@@ -20,20 +22,24 @@ def call(client: redis.Redis, command: Command, behind: Command | None = None) -
     Raises what redis-py raises for the first. A connection that may still have a reply under way is not used again.
     """
     pool = client.connection_pool
-    connection = pool.get_connection()
+    connection = taken(pool)
     try:
         if behind is None:
-            connection.send_command(*command)  # type: ignore[no-untyped-call]
+            connection.send_command(*command)
             return connection.read_response(), None
-        connection.send_packed_command(connection.pack_commands([command, behind]))  # type: ignore[no-untyped-call]
+        connection.send_packed_command(connection.pack_commands([command, behind]))
         first, second = _reply(connection), _reply(connection)
-        if isinstance(first, ResponseError):
+        if isinstance(first, exceptions.ResponseError):
             raise first
         return first, second
-    except ResponseError:
+    except exceptions.ResponseError:
+        raise
+    except exceptions.ConnectionError:  # so may be the others that were made when this one was
+        connection.disconnect()
+        pool.disconnect(inuse_connections=False)
         raise
     except BaseException:
-        connection.disconnect()  # type: ignore[no-untyped-call]
+        connection.disconnect()
         raise
     finally:
         pool.release(connection)
@@ -42,5 +48,5 @@ def call(client: redis.Redis, command: Command, behind: Command | None = None) -
 def _reply(connection: Any) -> Any:
     try:
         return connection.read_response()
-    except ResponseError as error:
+    except exceptions.ResponseError as error:
         return error

@@ -40,7 +40,7 @@ def in_threads(fleet: Fleet) -> Iterator[httpx.Client]:
 @pytest.fixture
 def on_a_loop(fleet: Fleet) -> Iterator[httpx.Client]:
     app = FastAPI()
-    router = in_fastapi.router(fleet.durable, expose=["awaits_promise", "fails"], secret="s")
+    router = in_fastapi.router(fleet.durable, expose=["awaits_promise", "fails"], secret="s", authorize=lambda *_: True)
     app.include_router(router, prefix="/durable")
     with on_uvicorn(app) as url, httpx.Client(base_url=f"{url}/durable", timeout=40) as client:
         yield client

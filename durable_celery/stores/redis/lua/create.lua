@@ -2,7 +2,7 @@
 -- Why one script: the ready entry is written with the record, so that a creator
 -- which dies before it publishes loses nothing. A message for a list of this same
 -- Redis goes with it; should the list refuse it, the record stands and is published otherwise.
--- Returns {OK | DEDUP | EXISTS, the record, the list's length if the message is in it},
+-- Returns {OK | DEDUP | EXISTS, the record, 1 if the message went with it},
 -- {EXPIRED, the function that had the id} or {FULL}.
 local partition = unpack(KEYS)
 local id, key, strict, nonce, timeout_ms, delay_ms, fn, most, entries, list, message = unpack(ARGV, 1, 11) -- then: path, entry, …, field, value, …
@@ -19,9 +19,8 @@ if not state then
   end
   birth(id, timeout_ms, delay_ms, nil, 12 + 2 * entries)
   redis.call('HSET', P .. 'r:' .. id, 'cn', nonce, 'jc', recorded)
-  local waits = 0
-  if list ~= '' and redis.call('HGET', P .. 'r:' .. id, 't') == 'Y' then waits = redis.pcall('LPUSH', list, message) end
-  return {'OK', redis.call('HGETALL', P .. 'r:' .. id), type(waits) == 'number' and waits or 0}
+  local sent = list ~= '' and redis.call('HGET', P .. 'r:' .. id, 't') == 'Y' and redis.pcall('LPUSH', list, message)
+  return {'OK', redis.call('HGETALL', P .. 'r:' .. id), type(sent) == 'number' and 1 or nil}
 end
 if redis.call('HGET', P .. 'r:' .. id, 'cn') == nonce then -- the reply was lost
   return {'OK', redis.call('HGETALL', P .. 'r:' .. id)}

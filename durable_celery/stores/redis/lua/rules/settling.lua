@@ -29,7 +29,7 @@ settle = function(id, state, value, at)
   local r = P .. 'r:' .. id
   local h = redis.call('HMGET', r, 't', 'm', 'tp', 'rt', 'rn', 'p', 'f', 'tb')
   redis.call('HSET', r, 's', state, 'o', value, 'z', at or now, 't', h[1] == '-' and '-' or 'F')
-  redis.call('HDEL', r, 'w', 'run', 'tp', 'bo')
+  redis.call('HDEL', r, 'w', 'run', 'tp', 'bo', id == fulfilling and 'w' or 'n') -- 'n' is for a holder whose reply is lost
   redis.call('ZREM', P .. 'lease', id)
   redis.call('ZREM', P .. 'deadline', id)
   if h[1] ~= '-' then counted(h[7], -1) end
