@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from durable_celery.clock import ManualClock
+from durable_celery.dev.child import wait_until
 from durable_celery.dev.server import EmbeddedRedis
 from durable_celery.store import Store
 from durable_celery.stores import LocalStore, RedisStore
@@ -33,7 +34,8 @@ def redis_url(redis_server: EmbeddedRedis) -> Iterator[str]:
     with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
         client.flushall()
         yield redis_server.url
-        assert leaks(client) == []
+        # A thread of this process may still be at the end of an attempt: what passes is no leak.
+        assert wait_until(lambda: not leaks(client), 5, pause=0.1), leaks(client)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

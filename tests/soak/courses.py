@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 from collections.abc import Iterator
@@ -24,8 +25,10 @@ class Part:
 
     @property
     def file(self) -> str:
-        """A name for its files."""
-        return re.sub(r"[^\w.]+", "-", " ".join(self.argv[1:]))
+        """A name for its files: no two parts have the same."""
+        said = " ".join(self.argv[1:])
+        legible = re.sub(r"[^\w.]+", "-", said)[:80]
+        return f"{legible}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ COURSES = [
     Course("tests.network", 3, ("--one-redis",), "--faults", amount=250, part=50),
     Course("tests.network", 3, ("--only", "half_open", "--never-reset"), "--faults", amount=30, part=6),
     Course("tests.redis_chaos", 2, (), "--kills", amount=500, part=20),
+    Course("tests.failover", 2, ("--by-hand", "20", "--kills", "20")),
     Course("tests.rolling", 2, (), "--stops", amount=50, part=10),
     Course("tests.web.fuzz", 12, (), "--cases", amount=1000, part=1000),
 ]

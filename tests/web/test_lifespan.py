@@ -51,7 +51,7 @@ def test_it_begins_before_the_applications_own_and_ends_after_it(redis_url: str)
         assert httpx.get(f"{url}/durable/readyz").status_code == 200
     assert told == ["hello you", "hello again"]
     assert wait_until(lambda: len(ours()) <= len(others), 20), ours()
-    function.run("later", "you")  # it may be used again
+    function.run("later", "you").result(10)  # it may be used again
     durable.close()
 
 

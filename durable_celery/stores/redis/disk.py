@@ -15,18 +15,8 @@ from durable_celery.settings import Durability
 #: heartbeat, sweep or release is made up for by the end of a lease.
 RELIED_ON = frozenset(
     (
-        "create",
-        "claim",
-        "checkpoint",
-        "spawn",
-        "suspend",
-        "fulfil",
-        "settle",
-        "cancel",
-        "heed",
-        "park",
-        "resume",
-        "reseal",
+        *("create", "claim", "checkpoint", "spawn", "suspend", "fulfil", "settle", "cancel"),
+        *("heed", "park", "resume", "reseal"),
     )
 )
 #: The share of a call's time that Redis may take for its disk.
