@@ -236,7 +236,7 @@ class Attempt:
             self._idle.notify_all()
             try:
                 if self._strands.all_wait:
-                    self._all_blocked(enough)
+                    self._all_blocked(op, enough)
                 elif not self._wait(left_s(op, self.now_ms(), PEEK_S), enough) and op is not None:
                     self._peek(op)
             finally:
@@ -245,17 +245,18 @@ class Attempt:
             if self._strands.is_abandoned(me):
                 raise Abandoned(me)
 
-    def _all_blocked(self, enough: Callable[[], bool]) -> None:
+    def _all_blocked(self, op: Op[Any] | None, enough: Callable[[], bool]) -> None:
         if self.cancellation.asked and not self.cancellation.heeded:
             self.cancellation.heeded = self.fence.heed()
             if not self.cancellation.heeded:
                 self._close(Suspended(self.hold.id))
             self._changed.notify_all()
             return
-        groups = [group for op in self._strands.waiting for group in op.groups()]
+        groups = [group for each in self._strands.waiting for group in each.groups()]
         # After the groups: what became ready while they were made is missing there.
         if not groups or self._strands.some_can_go_on:
-            self._wait(PEEK_S, enough)  # whoever has what it waits for goes on when it has its turn
+            # Whoever has what it waits for goes on when it has its turn.
+            self._wait(left_s(op, self.now_ms(), PEEK_S), enough)
             return
         dues = [each.due_at for group in groups for each in group.awaits]
         left_ms = min((due_at - self.now_ms() for due_at in dues if due_at is not None), default=None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from durable_celery.journal import NOTE, Entry, Journal
+from durable_celery.journal import NOTE, Entry, Journal, scope_of
 from durable_celery.op import Op
 from durable_celery.promise import Outcome, State
 
@@ -37,8 +37,9 @@ class Cancellation:
         if note is None:
             return False
         self.heeded = True
-        key, _, how = note.payload.partition(" ")
-        if key != op.key or how == _TAKEN or scope in self._raised:
+        place, _, how = note.payload.partition(" ")
+        how, _, parts = how.partition(" ")
+        if place != op.key or (parts and parts != _parts(op)) or how == _TAKEN or scope in self._raised:
             return False
         self._raised.add(scope)
         if how:
@@ -56,12 +57,21 @@ class Cancellation:
         entered = op.begun or op.kind == "pause"
         if not entered and any(self._journal.replaying_below(key) for key in op.keys):
             return False
-        return self._journal.note(_NAME + scope) is None
+        return not self._told(scope)
+
+    def _told(self, scope: str) -> bool:
+        """Whether it was told, or began to undo for one that was: all that were inside that one had ended by then."""
+        return self._journal.note(_NAME + scope) is not None or (scope != "" and self._told(scope_of(scope)))
 
     def entry(self, op: Op[Any], scope: str, now_ms: int, *, taken: bool) -> tuple[str, Entry]:
         """The note that the scope is told here: before the operation, while it waits, or by what it gave."""
         self._raised.add(scope)
         name = _NAME + scope
-        how = [_TAKEN] if taken else [_BEGUN] if op.begun else []
+        how = [_TAKEN] if taken else [_BEGUN, _parts(op)] if op.begun else []
         told = Outcome(State.CANCELED, " ".join([op.key, *how]))
         return NOTE + name, Entry.at_once("cancelled", name, told, now_ms)
+
+
+def _parts(op: Op[Any]) -> str:
+    """What tells apart those that have the same key: a gather stands for its first one."""
+    return ",".join(op.keys)

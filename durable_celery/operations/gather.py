@@ -60,6 +60,7 @@ class Gather(Op[list[Any]]):
         super().mark_awaited()
         for op in self._ops:
             op.mark_awaited()
+        self.begun = self.begun or all(op.begun for op in self._ops)
 
     def ready(self) -> bool:
         return all(op.ready() for op in self._ops) or self.error() is not None

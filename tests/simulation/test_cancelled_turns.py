@@ -9,8 +9,9 @@ import pytest
 
 from durable_celery import Cancelled, RetryPolicy
 from durable_celery.promise import Phase, State
-from tests.simulation.test_turns import ID, ORDERS, OneWorker
+from tests.simulation.test_turns import ID, OneWorker
 
+ORDERS = range(8)
 GRACE_MS = 60_000
 
 
@@ -185,3 +186,80 @@ def test_a_strand_that_will_not_end_holds_its_body_for_the_grace_and_no_longer(o
     told.worker.clock.advance(ms=GRACE_MS)
     assert told.worker.store.get(ID).state is State.CANCELED
     assert told.log == ["b"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_who_is_to_be_told_at_a_child_that_it_did_not_begin_asks_nobody_about_it(order: int) -> None:
+    told = Told()
+
+    def cancel():
+        told.worker.store.cancel(ID, GRACE_MS)
+
+    def body(ctx):
+        ctx.begin_run(told.worker.rest, 2000)
+        yield ctx.run(cancel)
+        yield ctx.rpc("body").options(id="other")
+
+    told.worker = OneWorker(body, order)
+    told.worker.play()
+    assert told.worker.store.get(ID).state is State.CANCELED
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_gather_of_what_is_there_is_passed_again_to_the_child_that_is_to_be_told(order: int) -> None:
+    told = Told()
+
+    def body(ctx):
+        steps = [ctx.begin_run(told.worker.work, n) for n in (1, 2)]
+        yield steps[0]
+        yield ctx.gather(*steps)
+        yield ctx.run(told.asks, "child", told.at_work(1))
+
+    assert told.cancelled(body, order) is State.CANCELED
+    assert told.log == ["child"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_gather_tells_its_body_again_and_not_the_one_before_it_that_began_alike(order: int) -> None:
+    told = Told()
+
+    def body(ctx):
+        first, second = ctx.begin_run(told.worker.work, 1), ctx.promise("a")
+        try:
+            yield first
+            yield ctx.gather(first)
+            told.log.append("passed")
+            yield ctx.gather(first, second)
+        except Cancelled:
+            yield from told.undo(ctx, "body", asleep)
+            raise
+
+    assert told.cancelled(body, order) is State.CANCELED
+    assert told.log == ["passed", "passed", "passed", "body"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("how", ["run", "begin_run"])
+def test_a_child_that_undoes_is_not_told_and_is_tried_again(order: int, how: str) -> None:
+    told = Told()
+
+    def flaky():
+        told.log.append("try")
+        if told.log.count("try") == 1:
+            raise OSError("away")
+
+    def undoes(ctx):
+        yield ctx.sleep(8)
+        yield ctx.run(flaky).options(retry=RetryPolicy(initial=4))
+        yield ctx.run(told.log.append, "undone")
+
+    def body(ctx):
+        try:
+            yield ctx.sleep(7200)
+        except Cancelled:
+            steps = [getattr(ctx, how)(flaky).options(retry=RetryPolicy(initial=4)), getattr(ctx, how)(undoes)]
+            yield ctx.gather(*steps)
+            raise
+
+    assert told.cancelled(body, order) is State.CANCELED
+    assert sorted(told.log) == ["try", "try", "try", "undone"]
