@@ -180,9 +180,11 @@ class Attempt:
     def _heed(self, op: Op[Any], *, taken: bool = False) -> None:
         """Tell the scope of this operation that its execution is cancelled, if it is: after all below it."""
         scope = self._strands.scope(op)
-        if self.cancellation.due(op, scope):
+        due = self.cancellation.due(op, scope)
+        if due:
             self._outlast(scope)
             self.checkpoint(*self.cancellation.entry(op, scope, self.now_ms(), taken=taken))
+        if due or (taken and self.cancellation.recorded(op, scope, taken=True)):
             raise Cancelled(self.hold.id)
 
     def outlast(self) -> None:
@@ -255,8 +257,7 @@ class Attempt:
         groups = [group for each in self._strands.waiting for group in each.groups()]
         # After the groups: what became ready while they were made is missing there.
         if not groups or self._strands.some_can_go_on:
-            # Whoever has what it waits for goes on when it has its turn.
-            self._wait(left_s(op, self.now_ms(), PEEK_S), enough)
+            self._wait(left_s(op, self.now_ms(), PEEK_S), enough)  # who can go on does when it has its turn
             return
         dues = [each.due_at for group in groups for each in group.awaits]
         left_ms = min((due_at - self.now_ms() for due_at in dues if due_at is not None), default=None)
@@ -279,8 +280,7 @@ class Attempt:
     def _sit_out(self, timeout: float, *, peek: bool) -> None:
         """Stay for a short timer; look from time to time for what else is waited for."""
         self._changed.wait(timeout=min(timeout, SHORT_PEEK_S) if peek else timeout)
-        if peek:
-            self._peek(*self._strands.waiting)
+        self._peek(*(self._strands.waiting if peek else ()))
 
     def _peek(self, *ops: Op[Any]) -> None:
         groups = [group for op in ops for group in op.groups()]

@@ -26,10 +26,10 @@ class Cancellation:
         self._journal = journal
         self._raised: set[str] = set()
 
-    def recorded(self, op: Op[Any], scope: str) -> bool:
+    def recorded(self, op: Op[Any], scope: str, *, taken: bool = False) -> bool:
         """Whether an earlier attempt told the scope at this operation, begun again here if it was then. True once.
 
-        One that was told by what the operation gave is told by it again.
+        With `taken` it is about the error that the operation gave: one that was told by that is told by it again.
         """
         if not self.asked:  # it was, before a scope could be told
             return False
@@ -39,7 +39,7 @@ class Cancellation:
         self.heeded = True
         place, _, how = note.payload.partition(" ")
         how, _, parts = how.partition(" ")
-        if place != op.key or (parts and parts != _parts(op)) or how == _TAKEN or scope in self._raised:
+        if place != op.key or (parts and parts != _parts(op)) or (how == _TAKEN) != taken or scope in self._raised:
             return False
         self._raised.add(scope)
         if how:
@@ -67,7 +67,7 @@ class Cancellation:
         """The note that the scope is told here: before the operation, while it waits, or by what it gave."""
         self._raised.add(scope)
         name = _NAME + scope
-        how = [_TAKEN] if taken else [_BEGUN, _parts(op)] if op.begun else []
+        how = [_TAKEN if taken else _BEGUN, _parts(op)] if op.begun else []
         told = Outcome(State.CANCELED, " ".join([op.key, *how]))
         return NOTE + name, Entry.at_once("cancelled", name, told, now_ms)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from durable_celery.journal import TRY
 from durable_celery.op import Op
 
 #: A wait that ends within this time is sat out instead of suspended.
@@ -16,6 +15,9 @@ HOLD_MS = 1000
 PEEK_S = 0.5
 #: The same while a short timer is sat out.
 SHORT_PEEK_S = 0.1
+
+#: After the path of a call: the scope of its strand between two tries.
+_BETWEEN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Strands:
         here = self.here
         if not here or f"{op.scope}.".startswith(f"{here}."):
             return op.scope
-        return here + TRY if op.key == here else here
+        return here + _BETWEEN if op.key == here else here
 
     def some_within(self, scope: str) -> bool:
         """Whether one beside the one that asks is inside this scope, be it at work or waiting."""
@@ -115,7 +117,7 @@ class Strands:
 
 def _is_within(path: str, scope: str, waits: _Wait | None) -> bool:
     inner = path if waits is None else waits.scope
-    return inner != scope and (not scope or inner.startswith((f"{scope}.", f"{scope}{TRY}")))
+    return inner != scope and (not scope or inner.startswith((f"{scope}.", f"{scope}{_BETWEEN}")))
 
 
 def left_s(op: Op[Any] | None, now_ms: int, at_most: float) -> float:

@@ -212,19 +212,12 @@ def test_local_children_with_a_ctx_are_told_too_and_first(durable: Durable) -> N
 def test_strands_gathered_fail_fast_are_all_told_and_end_before_their_body(durable: Durable, style: Style) -> None:
     told: list[str] = []
 
-    @style
-    def child(ctx: Context, name: str, seconds: float):
-        try:
-            yield ctx.sleep(3600)
-        except Cancelled:
-            yield ctx.sleep(seconds)  # longer than its sibling
-            yield ctx.run(told.append, name)
-            raise
+    undo = style(undoes(told))
 
     @style
     def root(ctx: Context):
         try:
-            yield ctx.gather(ctx.begin_run(child, "quick", 0), ctx.begin_run(child, "slow", 0.2), ctx.promise())
+            yield ctx.gather(ctx.begin_run(undo, "quick", 0), ctx.begin_run(undo, "slow", 0.2), ctx.promise())
         except Cancelled:
             yield ctx.run(told.append, "body")
             raise
@@ -249,17 +242,8 @@ def test_a_body_that_returns_leaves_no_strand_behind_that_was_not_told(durable: 
             return "as far as I came"
 
     @style
-    def undoes(ctx: Context):
-        try:
-            yield ctx.sleep(3600)
-        except Cancelled:
-            yield ctx.sleep(0.1)
-            yield ctx.run(told.append, "loser")
-            raise
-
-    @style
     def race(ctx: Context):
-        return (yield ctx.select(first=ctx.run(gives_up), last=ctx.run(undoes)))
+        return (yield ctx.select(first=ctx.run(gives_up), last=ctx.run(style(undoes(told)), "loser", 0.1)))
 
     handle = durable.register(race).run("c")
     until(lambda: handle.status == "suspended")
@@ -286,6 +270,20 @@ def test_a_shared_child_and_a_detached_one_live_on(durable: Durable) -> None:
     with pytest.raises(Cancelled):
         handle.result(timeout=5)
     assert (status(durable, "c.1"), status(durable, "shared")) == ("suspended", "suspended")
+
+
+def undoes(told: list[str]):
+    """A child that takes so many seconds to undo what it did."""
+
+    def child(ctx: Context, name: str, seconds: float):
+        try:
+            yield ctx.sleep(3600)
+        except Cancelled:
+            yield ctx.sleep(seconds)
+            yield ctx.run(told.append, name)
+            raise
+
+    return child
 
 
 def status(durable: Durable, promise_id: str) -> str:
