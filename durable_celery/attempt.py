@@ -33,18 +33,11 @@ from durable_celery.registry import Registry
 from durable_celery.retry import NEVER, RetryPolicy
 from durable_celery.state import State as ObjectState
 from durable_celery.store import Change, Claimed, Ready, Store
-from durable_celery.strands import Strands, left_s
+from durable_celery.strands import HOLD_MS, PEEK_S, SHORT_PEEK_S, Strands, left_s
 from durable_celery.unreadable import parking
 
 logger = logging.getLogger("durable_celery")
 T = TypeVar("T")
-
-#: A wait that ends within this time is sat out instead of suspended.
-HOLD_MS = 1000
-#: How often what arrived meanwhile is looked up while other threads of the attempt are busy.
-PEEK_S = 0.5
-#: The same while a short timer is sat out.
-SHORT_PEEK_S = 0.1
 
 
 class Attempt:
@@ -169,7 +162,7 @@ class Attempt:
             raise
 
     def _waited(self, op: Op[T]) -> T:
-        if self.cancellation.recorded(op):
+        if self.cancellation.recorded(op, self._strands.scope(op)):
             raise Cancelled(self.hold.id)
         if not op.begun:
             self._heed(op)
@@ -177,20 +170,36 @@ class Attempt:
         while not op.ready():
             if op.awaits():
                 self._heed(op)
-            self._block(op, op.ready)
+            self._block(op, self._strands.scope(op), op.ready)
         try:
             return op.take()
         except (Cancelled, AlreadySettled):  # a child of it was cancelled before it
-            self._heed(op)
+            self._heed(op, taken=True)
             raise
 
-    def _heed(self, op: Op[Any]) -> None:
+    def _heed(self, op: Op[Any], *, taken: bool = False) -> None:
         """Tell the scope of this operation that its execution is cancelled, if it is: after all below it."""
-        if self.cancellation.due(op):
-            while not self.cancellation.heeded:
-                self._block(op, lambda: self.cancellation.heeded)
-            self.checkpoint(*self.cancellation.entry(op, self.now_ms()))
+        scope = self._strands.scope(op)
+        due = self.cancellation.due(op, scope)
+        if due:
+            self._outlast(scope)
+            self.checkpoint(*self.cancellation.entry(op, scope, self.now_ms(), taken=taken))
+        if due or (taken and self.cancellation.recorded(op, scope, taken=True)):
             raise Cancelled(self.hold.id)
+
+    def outlast(self) -> None:
+        """The body is over: when it is cancelled, strands that it leaves behind are told, and end before it does."""
+        if self.cancellation.asked and self._some_within(""):
+            self._outlast("")
+
+    def _outlast(self, scope: str) -> None:
+        """Wait until everything below this scope has ended: what is elsewhere, and the strands inside it."""
+        while not self.cancellation.heeded or self._some_within(scope):
+            self._block(None, scope, lambda: self.cancellation.heeded and not self._some_within(scope))
+
+    def _some_within(self, scope: str) -> bool:
+        with self._changed:
+            return self._strands.some_within(scope)
 
     def end(self) -> None:
         """The execution was left: strands that still wait for something end as well."""
@@ -218,19 +227,19 @@ class Attempt:
                 self._changed.notify_all()
                 self._idle.notify_all()
 
-    def _block(self, op: Op[Any], enough: Callable[[], bool]) -> None:
+    def _block(self, op: Op[Any] | None, scope: str, enough: Callable[[], bool]) -> None:
         """Sleep until something may have changed; the last strand to block suspends the execution."""
         with self._changed:
             self.check_open()
             if enough():
                 return
             me = self._strands.here
-            self._strands.wait(me, op, enough)
+            self._strands.wait(me, op, scope, enough)
             self._idle.notify_all()
             try:
                 if self._strands.all_wait:
-                    self._all_blocked(enough)
-                elif not self._wait(left_s(op, self.now_ms(), PEEK_S), enough):
+                    self._all_blocked(op, enough)
+                elif not self._wait(left_s(op, self.now_ms(), PEEK_S), enough) and op is not None:
                     self._peek(op)
             finally:
                 self._strands.resume(me)
@@ -238,17 +247,17 @@ class Attempt:
             if self._strands.is_abandoned(me):
                 raise Abandoned(me)
 
-    def _all_blocked(self, enough: Callable[[], bool]) -> None:
+    def _all_blocked(self, op: Op[Any] | None, enough: Callable[[], bool]) -> None:
         if self.cancellation.asked and not self.cancellation.heeded:
             self.cancellation.heeded = self.fence.heed()
             if not self.cancellation.heeded:
                 self._close(Suspended(self.hold.id))
             self._changed.notify_all()
             return
-        groups = [group for op in self._strands.waiting for group in op.groups()]
+        groups = [group for each in self._strands.waiting for group in each.groups()]
         # After the groups: what became ready while they were made is missing there.
         if not groups or self._strands.some_can_go_on:
-            self._wait(PEEK_S, enough)  # whoever has what it waits for goes on when it has its turn
+            self._wait(left_s(op, self.now_ms(), PEEK_S), enough)  # who can go on does when it has its turn
             return
         dues = [each.due_at for group in groups for each in group.awaits]
         left_ms = min((due_at - self.now_ms() for due_at in dues if due_at is not None), default=None)
@@ -270,11 +279,8 @@ class Attempt:
 
     def _sit_out(self, timeout: float, *, peek: bool) -> None:
         """Stay for a short timer; look from time to time for what else is waited for."""
-        if not peek:
-            self._changed.wait(timeout=timeout)
-            return
-        self._changed.wait(timeout=min(timeout, SHORT_PEEK_S))
-        self._peek(*self._strands.waiting)
+        self._changed.wait(timeout=min(timeout, SHORT_PEEK_S) if peek else timeout)
+        self._peek(*(self._strands.waiting if peek else ()))
 
     def _peek(self, *ops: Op[Any]) -> None:
         groups = [group for op in ops for group in op.groups()]

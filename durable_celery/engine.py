@@ -205,6 +205,7 @@ class Engine:
             raise
         except Exception as error:
             attempt.check_open()
+            attempt.outlast()
             attempt.join()
             if not isinstance(error, TerminalError) or isinstance(error, Cancelled | TimedOut):
                 attempt.state.discard()
@@ -214,6 +215,7 @@ class Engine:
         except SystemExit as error:
             if type(error) is not SystemExit:
                 raise
+            attempt.outlast()
             attempt.join()
             attempt.state.discard()
             return self.codec.failure(error), error, NEVER
@@ -225,6 +227,7 @@ class Engine:
         ctx = context(attempt, _info(promise, attempt.codec))
         value = self.registry.around.perform(lambda: perform(ctx, entry.fn, args, kwargs))
         attempt.check_open()
+        attempt.outlast()
         attempt.journal.check_passed(f"the end of {promise.function!r}")
         return value
 

@@ -161,6 +161,11 @@ class Op(Generic[T]):
         return self.path
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """Its key, and those of the operations that it is made of."""
+        return (self.key,)
+
+    @property
     def scope(self) -> str:
         """The path of the local child that it was made in; empty for the body itself."""
         return scope_of(self.key)

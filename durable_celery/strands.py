@@ -4,9 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 from durable_celery.op import Op
+
+#: A wait that ends within this time is sat out instead of suspended.
+HOLD_MS = 1000
+#: How often what arrived meanwhile is looked up while other threads of the attempt are busy.
+PEEK_S = 0.5
+#: The same while a short timer is sat out.
+SHORT_PEEK_S = 0.1
+
+#: After the path of a call: the scope of its strand between two tries.
+_BETWEEN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """What a strand waits for: an operation, or with None only for other strands."""
+
+    op: Op[Any] | None
+    scope: str
+    enough: Callable[[], bool]
 
 
 class Strands:
@@ -18,7 +38,7 @@ class Strands:
     def __init__(self) -> None:
         self._active = {""}
         self._begun: set[str] = set()
-        self._waiting: dict[str, tuple[Op[Any], Callable[[], bool]]] = {}
+        self._waiting: dict[str, _Wait] = {}
         self._abandoned: set[str] = set()
         self._thread = threading.local()
 
@@ -29,8 +49,8 @@ class Strands:
 
     @property
     def waiting(self) -> Collection[Op[Any]]:
-        """What the waiting ones wait for."""
-        return [op for op, _ in self._waiting.values()]
+        """What the waiting ones wait for, except for each other."""
+        return [each.op for each in self._waiting.values() if each.op is not None]
 
     @property
     def all_wait(self) -> bool:
@@ -40,12 +60,27 @@ class Strands:
     @property
     def some_can_go_on(self) -> bool:
         """Whether a waiting one has what it waits for, and did not get its turn yet."""
-        return any(enough() for _, enough in self._waiting.values())
+        return any(each.enough() for each in self._waiting.values())
 
     @property
     def some_at_work(self) -> bool:
         """Whether one beside the body executes something."""
         return bool(self._begun.difference(self._waiting))
+
+    def scope(self, op: Op[Any]) -> str:
+        """What is told when this one waits for the operation: the child that made it, where this strand executes it.
+
+        A strand that pauses before another try of its own call is in nobody's body: it is a scope for itself.
+        """
+        here = self.here
+        if not here or f"{op.scope}.".startswith(f"{here}."):
+            return op.scope
+        return here + _BETWEEN if op.key == here else here
+
+    def some_within(self, scope: str) -> bool:
+        """Whether one beside the one that asks is inside this scope, be it at work or waiting."""
+        others = self._begun.union(self._waiting).difference([self.here])
+        return any(_is_within(path, scope, self._waiting.get(path)) for path in others)
 
     def begin(self, path: str) -> None:
         self._active.add(path)
@@ -59,9 +94,9 @@ class Strands:
         self._active.discard(path)
         self._begun.discard(path)
 
-    def wait(self, path: str, op: Op[Any], enough: Callable[[], bool]) -> None:
+    def wait(self, path: str, op: Op[Any] | None, scope: str, enough: Callable[[], bool]) -> None:
         self._active.discard(path)
-        self._waiting[path] = op, enough
+        self._waiting[path] = _Wait(op, scope, enough)
 
     def resume(self, path: str) -> None:
         self._waiting.pop(path, None)
@@ -80,7 +115,14 @@ class Strands:
         return bool(self._abandoned) and any(f"{path}.".startswith(f"{each}.") for each in self._abandoned)
 
 
-def left_s(op: Op[Any], now_ms: int, at_most: float) -> float:
+def _is_within(path: str, scope: str, waits: _Wait | None) -> bool:
+    inner = path if waits is None else waits.scope
+    return inner != scope and (not scope or inner.startswith((f"{scope}.", f"{scope}{_BETWEEN}")))
+
+
+def left_s(op: Op[Any] | None, now_ms: int, at_most: float) -> float:
     """Seconds until a timer that it waits for ends."""
+    if op is None:
+        return at_most
     left_ms = [each.due_at - now_ms for each in op.awaits() if each.due_at is not None]
     return min([at_most, *(max(ms, 1) / 1000 for ms in left_ms)])

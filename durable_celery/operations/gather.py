@@ -47,6 +47,10 @@ class Gather(Op[list[Any]]):
         """It stands for its first one."""
         return self._ops[0].key if self._ops else ""
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(key for op in self._ops for key in op.keys)
+
     def begin(self) -> None:
         if not self.begun:
             self.begun = True
@@ -56,6 +60,7 @@ class Gather(Op[list[Any]]):
         super().mark_awaited()
         for op in self._ops:
             op.mark_awaited()
+        self.begun = self.begun or all(op.begun for op in self._ops)
 
     def ready(self) -> bool:
         return all(op.ready() for op in self._ops) or self.error() is not None

@@ -32,6 +32,10 @@ class Choice(Op[T]):
         self.named = list(named)
         self.chosen: int | None = None
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self.key, *(key for _, op in self.named for key in op.keys)
+
     def start(self, entry: Entry | None) -> None:
         self.performer.begin_all([op for _, op in self.named])
         if entry is not None:

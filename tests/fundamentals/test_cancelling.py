@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from durable_celery import Cancelled, Context, Durable
+from tests.fundamentals.styles import Style
 
 
 def test_a_sleeping_body_is_told_at_its_operation_and_may_compensate(durable: Durable) -> None:
@@ -208,6 +209,50 @@ def test_local_children_with_a_ctx_are_told_too_and_first(durable: Durable) -> N
     assert handle.status == "cancelled"
 
 
+def test_strands_gathered_fail_fast_are_all_told_and_end_before_their_body(durable: Durable, style: Style) -> None:
+    told: list[str] = []
+
+    undo = style(undoes(told))
+
+    @style
+    def root(ctx: Context):
+        try:
+            yield ctx.gather(ctx.begin_run(undo, "quick", 0), ctx.begin_run(undo, "slow", 0.2), ctx.promise())
+        except Cancelled:
+            yield ctx.run(told.append, "body")
+            raise
+
+    handle = durable.register(root).run("c")
+    until(lambda: handle.status == "suspended")
+    handle.cancel()
+
+    with pytest.raises(Cancelled):
+        handle.result(timeout=5)
+    assert told == ["quick", "slow", "body"]
+
+
+def test_a_body_that_returns_leaves_no_strand_behind_that_was_not_told(durable: Durable, style: Style) -> None:
+    told: list[str] = []
+
+    @style
+    def gives_up(ctx: Context):
+        try:
+            yield ctx.sleep(3600)
+        except Cancelled:
+            return "as far as I came"
+
+    @style
+    def race(ctx: Context):
+        return (yield ctx.select(first=ctx.run(gives_up), last=ctx.run(style(undoes(told)), "loser", 0.1)))
+
+    handle = durable.register(race).run("c")
+    until(lambda: handle.status == "suspended")
+    handle.cancel()
+
+    assert handle.result(timeout=5) == ["first", "as far as I came"]
+    assert told == ["loser"]
+
+
 def test_a_shared_child_and_a_detached_one_live_on(durable: Durable) -> None:
     @durable.register
     def asleep(ctx: Context) -> None:
@@ -225,6 +270,20 @@ def test_a_shared_child_and_a_detached_one_live_on(durable: Durable) -> None:
     with pytest.raises(Cancelled):
         handle.result(timeout=5)
     assert (status(durable, "c.1"), status(durable, "shared")) == ("suspended", "suspended")
+
+
+def undoes(told: list[str]):
+    """A child that takes so many seconds to undo what it did."""
+
+    def child(ctx: Context, name: str, seconds: float):
+        try:
+            yield ctx.sleep(3600)
+        except Cancelled:
+            yield ctx.sleep(seconds)
+            yield ctx.run(told.append, name)
+            raise
+
+    return child
 
 
 def status(durable: Durable, promise_id: str) -> str:
