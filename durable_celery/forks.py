@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ from durable_celery.store import Ready, Store
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 _GENERATION = re.compile(r"~([0-9]+)\Z")
+#: Characters of a long id that are kept: with a digest and the number of any generation they are within the limit.
+_KEPT = 96
 
 
 class Forks:
@@ -110,11 +113,16 @@ class Forks:
 
 
 def successor(promise_id: str) -> str:
-    """The id of the next try of an execution: `order-1`, `order-1~2`, `order-1~3`; a child's becomes a root's."""
+    """The id of the next try of an execution: `order-1`, `order-1~2`, `order-1~3`; a child's becomes a root's.
+
+    Of an id that is too long for that its beginning and a digest are kept.
+    """
     generation = _GENERATION.search(promise_id)
-    if generation:
-        return f"{promise_id[: generation.start()]}~{int(generation[1]) + 1}"
-    return f"{promise_id}~2"
+    first = promise_id[: generation.start()] if generation else promise_id
+    number = f"~{int(generation[1]) + 1}" if generation else "~2"
+    if len(first) + len(number) > ids.MAX_ROOT_LENGTH:
+        first = f"{first[:_KEPT]}-{hashlib.sha256(first.encode()).hexdigest()[:20]}"
+    return first + number
 
 
 def _position(source: Promise, step: int | str) -> int:

@@ -172,6 +172,24 @@ def test_a_retry_from_another_step_is_another_fork(durable: Durable) -> None:
     assert done == ["a", "b", "a", "b"]
 
 
+@pytest.mark.parametrize("length", [126, 127, 128])
+def test_one_with_the_longest_id_is_tried_again_too(durable: Durable, length: int) -> None:
+    @durable.register
+    def fails(ctx: Context) -> None:
+        raise ValueError("again")
+
+    told = ["x" * length]
+    fails.run(told[0])
+    for _ in range(3):
+        until(lambda: status(durable, told[-1]) == "failed")
+        told.append(durable.resume(told[-1]).id)
+        assert durable.retry(told[-2]).id == told[-1]
+    until(lambda: status(durable, told[-1]) == "failed")
+
+    assert [each.rpartition("~")[2] for each in told[1:]] == ["2", "3", "4"]
+    assert len({each.rpartition("~")[0] for each in told[1:]}) == 1
+
+
 def test_a_fork_of_one_at_work_does_not_share_what_that_waits_for(durable: Durable) -> None:
     @durable.register
     def child(ctx: Context) -> str:
