@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 import redis
 
-from durable_celery.errors import PromiseNotFound
+from durable_celery.errors import PromiseNotFound, StoreUnavailable
 from durable_celery.stores import RedisStore
 from durable_celery.stores.redis.pool import Pool
 
@@ -95,6 +98,42 @@ def test_a_forked_process_makes_connections_of_its_own(store: RedisStore) -> Non
 
     assert os.read(reading, 100) == b"own"
     look(store)  # and took none of them away
+
+
+def test_a_server_that_says_nothing_is_waited_for_as_long_as_patience_lasts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        store = RedisStore(f"redis://127.0.0.1:{server.getsockname()[1]}/0", patience=0.5)
+        began = time.monotonic()
+
+        with pytest.raises(StoreUnavailable, match="longer than the timeout"):
+            store.get("nobody")
+
+        assert 0.4 < time.monotonic() - began < 10
+
+
+def test_a_server_that_takes_nothing_is_not_waited_for_longer_either() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        pool = Pool.from_url(url, socket_timeout=0.3, redis_connect_func=lambda _: None)
+        connection = pool.make_connection()
+        connection.connect()
+
+        with pytest.raises(redis.TimeoutError):
+            connection.send_packed_command([b"x" * 50_000_000])
+
+
+def test_a_connection_does_not_poll_its_socket(store: RedisStore) -> None:
+    """Each poll would let other threads have the interpreter, and wait for it again."""
+    look(store)
+    pool = store.connection.client.connection_pool
+    connection = pool.get_connection()
+
+    assert connection._sock.gettimeout() is None
+    limits = [
+        connection._sock.getsockopt(socket.SOL_SOCKET, each, 16) for each in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
+    ]
+    assert [struct.unpack("ll", each)[0] for each in limits] == [int(connection.socket_timeout)] * 2
+    pool.release(connection)
 
 
 def test_closing_gives_all_back(store: RedisStore, redis_url: str) -> None:
