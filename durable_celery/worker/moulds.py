@@ -119,7 +119,12 @@ class Moulds:
         conf = self._app.conf  # Celery reads routes once, too
         fits = len(seen) == 1 and not conf.task_routes and not conf.task_send_sent_event and _is_plain(seen[0][1])
         if len(self._known) < _MOST:
-            self._known[kind] = _form(channel, *seen[0]) if fits else None
+            self._known[kind] = self._form(channel, *seen[0]) if fits else None
+
+    def _form(self, channel: Any, queue: str, message: dict[str, Any]) -> Form:
+        if len(self._app.connection_for_write().alt) > 1:  # of several brokers it may be another one next time
+            return Form(queue, message, "", "")
+        return _form(channel, queue, message)
 
 
 def _form(channel: Any, queue: str, message: dict[str, Any]) -> Form:

@@ -112,6 +112,18 @@ def test_another_database_is_another_redis(redis_url: str, client: redis.Redis) 
     assert not client.exists(site.queue)
 
 
+def test_of_several_brokers_celery_chooses_each_time(redis_url: str, client: redis.Redis) -> None:
+    site = Site(f"{redis_url};{redis_url}", redis_url)
+    published = list[object]()
+    acquire = site.app.producer_or_acquire
+    site.app.producer_or_acquire = lambda *said: (published.append(said), acquire(*said))[1]
+
+    site.order.run("second")
+
+    assert len(published) == 1
+    assert [each["headers"]["id"] for each in messages(client, site.queue)] == ["first", "second"]
+
+
 def test_who_listens_to_publishing_hears_of_every_start(redis_url: str, client: redis.Redis) -> None:
     site, heard = Site(redis_url, redis_url), list[str]()
 
