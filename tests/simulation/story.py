@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from durable_celery.promise import Phase
@@ -38,12 +39,23 @@ class Report:
     lines: list[str] = field(default_factory=list, repr=False)
 
 
+@contextmanager
+def silence() -> Iterator[None]:
+    """What goes wrong is meant to; other tests of this process are heard again afterwards."""
+    logger = logging.getLogger("durable_celery")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def simulate(seed: int, steps: int, make: Callable[..., LocalStore] = LocalStore) -> Report:
     """Play one seed to its end; the report names the law that was broken, if any."""
-    logging.getLogger("durable_celery").setLevel(logging.CRITICAL)
     cluster = Cluster(seed, make)
     report = Report(seed)
-    with cluster.at_work():
+    with silence(), cluster.at_work():
         try:
             Story(cluster, steps).play()
         except Violation as violation:
